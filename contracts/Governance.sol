@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+
+/// @title Governance
+/// @notice Who may change what, and after which delay: OpenZeppelin's AccessManager with a floor under the delays.
+/// @dev Every grant except the guardian's carries at least `COUNCIL_DELAY`, the admin role included: once the deployer
+/// has renounced, nothing of the council's or the admin's can happen sooner than that.
+contract Governance is AccessManager {
+    /// @notice A role other than the guardian's needs at least `least` seconds of execution delay.
+    error Governance_DelayTooShort(uint64 roleId, uint32 delay, uint32 least);
+
+    /// @notice Adds parameter sets, allows verifiers, opens commitments; behind the delay.
+    uint64 public constant COUNCIL = 1;
+    /// @notice Stops new commitments; without delay.
+    uint64 public constant GUARDIAN = 2;
+    uint32 public immutable COUNCIL_DELAY;
+
+    /// @param deployer admin without delay, to set the roles up; renounces when it has handed over
+    constructor(address deployer, uint32 councilDelay) AccessManager(deployer) {
+        COUNCIL_DELAY = councilDelay;
+    }
+
+    /// @inheritdoc AccessManager
+    function grantRole(uint64 roleId, address account, uint32 executionDelay) public override {
+        if (roleId != GUARDIAN && executionDelay < COUNCIL_DELAY) {
+            revert Governance_DelayTooShort(roleId, executionDelay, COUNCIL_DELAY);
+        }
+        super.grantRole(roleId, account, executionDelay);
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Governed} from "./Peered.sol";
+import {IParameters} from "./interfaces/IParameters.sol";
+import {Peers} from "./interfaces/IPeers.sol";
+import {ParamRules} from "./libraries/ParamRules.sol";
+import {CommitTerms, DisputeTerms, ParamBounds, Params, PotTerms} from "./types/Params.sol";
+
+/// @title Parameters
+/// @notice See IParameters.
+contract Parameters is IParameters, Governed {
+    struct Head {
+        // slot 0
+        uint32 newest;
+        uint40 addedAt;
+        bool closed;
+    }
+
+    Head private _head;
+    mapping(uint32 set => Params) private _sets;
+
+    uint40 private immutable OUTAGE_FLOOR;
+    uint40 private immutable MAX_TIME;
+    uint96 private immutable MAX_AMOUNT;
+    uint40 private immutable COUNCIL_DELAY;
+
+    constructor(Peers memory peers, ParamBounds memory bounds_, Params memory first) Governed(peers) {
+        if (peers.parameters != address(this)) revert Peers_BadWiring("parameters");
+        OUTAGE_FLOOR = bounds_.outageFloor;
+        MAX_TIME = bounds_.maxTime;
+        MAX_AMOUNT = bounds_.maxAmount;
+        COUNCIL_DELAY = bounds_.councilDelay;
+        ParamRules.check(first, bounds_);
+        _append(first);
+    }
+
+    /// @inheritdoc IParameters
+    function add(Params calldata params) external restricted returns (uint32 set) {
+        // Check:
+        Params storage newest = _sets[_head.newest];
+        uint40 earliest = _head.addedAt + newest.maxCommitDelay + newest.grace;
+        if (block.timestamp < earliest) revert Parameters_TooSoon(earliest);
+        ParamRules.check(params, bounds());
+        // Effect:
+        return _append(params);
+    }
+
+    /// @inheritdoc IParameters
+    function closeCommitments() external restricted {
+        if (_head.closed) revert Parameters_Unchanged();
+        _head.closed = true;
+        emit CommitmentsClosed();
+    }
+
+    /// @inheritdoc IParameters
+    function openCommitments() external restricted {
+        if (!_head.closed) revert Parameters_Unchanged();
+        _head.closed = false;
+        emit CommitmentsOpened();
+    }
+
+    /// @inheritdoc IParameters
+    function commitTerms(uint32 set) external view returns (CommitTerms memory terms) {
+        Head memory head = _head;
+        if (head.closed) revert Parameters_CommitmentsClosed();
+        Params storage params = _sets[set];
+        if (set != head.newest) {
+            // The set before the newest still takes what was served under it.
+            if (set == 0 || set + 1 != head.newest) revert Parameters_SetNotInForce(set, head.newest);
+            if (block.timestamp >= head.addedAt + params.maxCommitDelay + params.grace) {
+                revert Parameters_SetNotInForce(set, head.newest);
+            }
+        }
+        terms.reserve = params.reserve;
+        terms.minBatchStake = params.minBatchStake;
+        terms.minStakePerInference = params.minStakePerInference;
+        terms.maxBatchCount = params.maxBatchCount;
+        terms.maxDemands = params.maxDemands;
+        terms.minChallengeWindow = params.minChallengeWindow;
+        terms.maxChallengeWindow = params.maxChallengeWindow;
+        terms.maxInputBytes = params.maxInputBytes;
+    }
+
+    /// @inheritdoc IParameters
+    function feeTerms(uint32 set) external view returns (uint16 protocolFeeBps, uint96 minBatchStake) {
+        Params storage params = _known(set);
+        return (params.protocolFeeBps, params.minBatchStake);
+    }
+
+    /// @inheritdoc IParameters
+    function disputeTerms(uint32 set) external view returns (DisputeTerms memory terms) {
+        Params storage params = _known(set);
+        terms.challengeBond = params.challengeBond;
+        terms.challengerTime = params.challengerTime;
+        terms.operatorTime = params.operatorTime;
+        terms.unjailAfter = params.unjailAfter;
+        terms.faultsToBan = params.faultsToBan;
+    }
+
+    /// @inheritdoc IParameters
+    function potTerms(uint32 set) external view returns (PotTerms memory terms) {
+        Params storage params = _known(set);
+        terms.minBatchStake = params.minBatchStake;
+        terms.earningDelay = params.earningDelay;
+        terms.rewardBps = params.rewardBps;
+        terms.restitutionBps = params.restitutionBps;
+    }
+
+    /// @inheritdoc IParameters
+    function minBatchStakeOf(uint32 set) external view returns (uint96) {
+        return _known(set).minBatchStake;
+    }
+
+    /// @inheritdoc IParameters
+    function paramsOf(uint32 set) external view returns (Params memory) {
+        return _known(set);
+    }
+
+    /// @inheritdoc IParameters
+    function current() external view returns (uint32 set, Params memory) {
+        set = _head.newest;
+        return (set, _sets[set]);
+    }
+
+    /// @inheritdoc IParameters
+    function commitmentsClosed() external view returns (bool) {
+        return _head.closed;
+    }
+
+    /// @inheritdoc IParameters
+    function newestAddedAt() external view returns (uint40) {
+        return _head.addedAt;
+    }
+
+    /// @inheritdoc IParameters
+    function bounds() public view returns (ParamBounds memory) {
+        return
+            ParamBounds({
+                outageFloor: OUTAGE_FLOOR, maxTime: MAX_TIME, maxAmount: MAX_AMOUNT, councilDelay: COUNCIL_DELAY
+            });
+    }
+
+    function _append(Params memory params) private returns (uint32 set) {
+        set = _head.newest + 1;
+        _sets[set] = params;
+        _head.newest = set;
+        _head.addedAt = uint40(block.timestamp);
+        emit ParamSetAdded(set, params);
+    }
+
+    /// @dev Every set has a maxCommitDelay, so one without does not exist.
+    function _known(uint32 set) private view returns (Params storage params) {
+        params = _sets[set];
+        if (params.maxCommitDelay == 0) revert Parameters_UnknownSet(set);
+    }
+}

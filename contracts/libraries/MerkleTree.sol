@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title MerkleTree
+/// @notice The one tree shape of the protocol: positional, node = keccak256(left ‖ right), leaves padded with zero words
+/// to a power of two, depth = ⌈log2 count⌉; the root of one leaf is the leaf (docs/trace.md, 3).
+/// @dev Positions count: a proof shows a leaf *at an index*, which sorted-pair trees do not. A leaf must not be the hash
+/// of 64 bytes that somebody can choose, or an inner node passes for one; every leaf of the protocol keeps to that.
+library MerkleTree {
+    /// @notice A tree has at least one leaf.
+    error MerkleTree_Empty();
+    /// @notice There are only `count` leaves.
+    error MerkleTree_Index(uint256 index, uint256 count);
+    /// @notice A tree of this many leaves has proofs of exactly `depth` words.
+    error MerkleTree_ProofLength(uint256 length, uint256 depth);
+
+    /// @dev Bytes in one chunk of a tensor tree.
+    uint256 internal constant CHUNK = 128;
+
+    /// @notice The root of the tree of `count` leaves that has `leaf` at `index`.
+    function rootOf(bytes32 leaf, uint256 index, uint256 count, bytes32[] calldata proof)
+        internal
+        pure
+        returns (bytes32 root)
+    {
+        if (index >= count) revert MerkleTree_Index(index, count);
+        uint256 depth = depthOf(count);
+        if (proof.length != depth) revert MerkleTree_ProofLength(proof.length, depth);
+        root = leaf;
+        for (uint256 level; level < depth; ++level) {
+            root = (index >> level) & 1 == 0 ? node(root, proof[level]) : node(proof[level], root);
+        }
+    }
+
+    /// @notice Number of levels above `count` leaves: ⌈log2 count⌉.
+    function depthOf(uint256 count) internal pure returns (uint256 depth) {
+        if (count == 0) revert MerkleTree_Empty();
+        assembly ("memory-safe") {
+            depth := sub(256, clz(sub(count, 1)))
+        }
+    }
+
+    /// @notice The root of the tree of `nodes`.
+    /// @dev Overwrites `nodes`. Nodes above nothing but padding are not stored: each level has one known value for them.
+    function rootOfAll(bytes32[] memory nodes) internal pure returns (bytes32) {
+        uint256 depth = depthOf(nodes.length);
+        uint256 count = nodes.length;
+        bytes32 padding = 0;
+        unchecked {
+            for (uint256 level; level < depth; ++level) {
+                uint256 pairs = count / 2;
+                for (uint256 i; i < pairs; ++i) {
+                    nodes[i] = node(nodes[2 * i], nodes[2 * i + 1]);
+                }
+                if (count & 1 == 1) nodes[pairs++] = node(nodes[count - 1], padding);
+                padding = node(padding, padding);
+                count = pairs;
+            }
+        }
+        return nodes[0];
+    }
+
+    /// @notice The tensor tree's root of `data`: chunks of 128 bytes, the last one filled with zero bytes.
+    function chunkRoot(bytes calldata data) internal pure returns (bytes32) {
+        uint256 whole = data.length / CHUNK;
+        uint256 rest = data.length % CHUNK;
+        bytes32[] memory leaves = new bytes32[](rest == 0 ? whole : whole + 1);
+        uint256 position;
+        assembly ("memory-safe") {
+            position := data.offset
+        }
+        hashChunks(leaves, 0, position, whole);
+        if (rest != 0) {
+            assembly ("memory-safe") {
+                let chunk := mload(0x40)
+                // The rest of the chunk is zero: copying from beyond the calldata writes zeros.
+                calldatacopy(chunk, calldatasize(), CHUNK)
+                calldatacopy(chunk, add(position, mul(whole, CHUNK)), rest)
+                mstore(add(add(leaves, 0x20), mul(whole, 0x20)), keccak256(chunk, CHUNK))
+            }
+        }
+        return rootOfAll(leaves);
+    }
+
+    /// @notice Writes the hashes of `count` chunks that begin at calldata position `position` to `nodes`, from place `from` on.
+    /// @dev WARNING: the caller has made sure that `nodes` is long enough and the chunks lie in the calldata.
+    function hashChunks(bytes32[] memory nodes, uint256 from, uint256 position, uint256 count) internal pure {
+        assembly ("memory-safe") {
+            let chunk := mload(0x40)
+            let to := add(add(nodes, 0x20), mul(from, 0x20))
+            for { let end := add(to, mul(count, 0x20)) } lt(to, end) { to := add(to, 0x20) } {
+                calldatacopy(chunk, position, CHUNK)
+                mstore(to, keccak256(chunk, CHUNK))
+                position := add(position, CHUNK)
+            }
+        }
+    }
+
+    /// @notice Root of a tree of `depth` levels, from some of its leaves (docs/trace.md, 4, Multiproof).
+    /// @dev Overwrites both arrays. WARNING: the caller has made sure that both have the same length of at least 1, that
+    /// indices ascend strictly and lie below 2^depth. A stream that ends too early is read as whatever follows it:
+    /// the caller must compare the position returned with the end of what it was given.
+    /// @param indices positions of the leaves, ascending
+    /// @param nodes the leaves
+    /// @param depth number of levels
+    /// @param stream position in the calldata of the sibling words
+    /// @return root the root
+    /// @return next position in the calldata after the last word consumed
+    function multiproof(uint256[] memory indices, bytes32[] memory nodes, uint256 depth, uint256 stream)
+        internal
+        pure
+        returns (bytes32 root, uint256 next)
+    {
+        assembly ("memory-safe") {
+            next := stream
+            let shift := sub(indices, nodes) // from the place of a hash to the place of its index
+            let first := add(nodes, 0x20)
+            let end := add(first, mul(mload(nodes), 0x20))
+            for {} depth { depth := sub(depth, 1) } {
+                let to := first
+                for { let from := first } lt(from, end) { to := add(to, 0x20) } {
+                    let index := mload(add(from, shift))
+                    let left := from
+                    let rest := add(from, 0x20)
+                    switch and(lt(rest, end), and(iszero(and(index, 1)), eq(mload(add(rest, shift)), add(index, 1))))
+                    case 1 { rest := add(rest, 0x20) }
+                    default {
+                        let odd := shl(5, and(index, 1))
+                        mstore(odd, mload(from))
+                        mstore(xor(odd, 0x20), calldataload(next))
+                        next := add(next, 0x20)
+                        left := 0
+                    }
+                    mstore(to, keccak256(left, 0x40))
+                    mstore(add(to, shift), shr(1, index))
+                    from := rest
+                }
+                end := to
+            }
+            root := mload(first)
+        }
+    }
+
+    /// @notice The node above two.
+    function node(bytes32 left, bytes32 right) internal pure returns (bytes32 parent) {
+        assembly ("memory-safe") {
+            mstore(0, left)
+            mstore(0x20, right)
+            parent := keccak256(0, 0x40)
+        }
+    }
+}
