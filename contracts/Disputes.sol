@@ -61,21 +61,15 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
         if (seal == 0) revert Disputes_ZeroSeal();
         BatchId batchId = _batchId(header);
         id = challengeId(batchId, msg.sender, seal);
-        if (_challenges[id].status != ChallengeStatus.Null) revert Disputes_Exists(id);
+        Challenge storage state = _challenges[id];
+        if (state.status != ChallengeStatus.Null) revert Disputes_Exists(id);
         // Effect: the batch's own state is checked and changed by its owner.
         uint24 ordinal = SETTLEMENT.challengeOpened(batchId);
-        _challenges[id] = Challenge({
-            challenger: msg.sender,
-            sealedAt: uint40(block.timestamp),
-            ordinal: ordinal,
-            status: ChallengeStatus.Sealed,
-            turn: Turn.Challenger,
-            demands: 0,
-            movedAt: 0,
-            challengerUsed: 0,
-            operatorUsed: 0,
-            answers: 0
-        });
+        // The second slot is not touched until there is a demand.
+        state.challenger = msg.sender;
+        state.sealedAt = uint40(block.timestamp);
+        state.ordinal = ordinal;
+        state.status = ChallengeStatus.Sealed;
         emit ChallengeOpened(id, batchId, msg.sender, seal, ordinal);
         // Interaction: peers only.
         ESCROW.hold(msg.sender, PARAMETERS.disputeTerms(header.paramSet).challengeBond);

@@ -13,7 +13,6 @@ import {Peers} from "./interfaces/IPeers.sol";
 import {TokenTransfers} from "./libraries/TokenTransfers.sol";
 import {BURNED, Payment, Redemption, Reservation, VoucherKey, accountOf} from "./types/Accounts.sol";
 import {Account} from "./types/Ids.sol";
-import {Params} from "./types/Params.sol";
 
 /// @title Escrow
 /// @notice See IEscrow.
@@ -39,11 +38,6 @@ contract Escrow is IEscrow, Peered, ReentrancyGuardTransient {
         PARAMETERS = IParameters(peers.parameters);
         SETTLEMENT = peers.settlement;
         DISPUTES = peers.disputes;
-    }
-
-    modifier onlyPeers() {
-        if (msg.sender != SETTLEMENT && msg.sender != DISPUTES) revert Escrow_OnlyPeer(msg.sender);
-        _;
     }
 
     /// @inheritdoc IEscrow
@@ -91,11 +85,9 @@ contract Escrow is IEscrow, Peered, ReentrancyGuardTransient {
         Reservation storage reservation = _reservations[msg.sender][operator];
         uint256 available = _cover(reservation);
         if (amount > available) revert Escrow_ReleaseTooLarge(amount, available);
-        // Effect: vouchers may have drawn on what was thawing; only what is still there goes on thawing.
-        (, Params memory params) = PARAMETERS.current();
-        uint40 thawsAt = uint40(block.timestamp) + params.thawing;
-        uint256 thawing = reservation.thawing < reservation.reserved ? reservation.thawing : reservation.reserved;
-        reservation.thawing = uint128(thawing + amount);
+        // Effect:
+        uint40 thawsAt = PARAMETERS.thawTime();
+        reservation.thawing += uint128(amount);
         reservation.thawsAt = thawsAt;
         emit ReleaseRequested(msg.sender, operator, amount, thawsAt);
     }
@@ -131,17 +123,16 @@ contract Escrow is IEscrow, Peered, ReentrancyGuardTransient {
         if (key == address(0)) revert Escrow_ZeroAddress();
         VoucherKey storage state = _voucherKeys[msg.sender];
         address present = _voucherKey(state);
-        if (key == present) revert Escrow_KeyUnchanged(key);
+        bool pending = block.timestamp < state.nextFrom;
+        if (key == (pending ? state.next : present)) revert Escrow_KeyUnchanged(key);
         // Effect: operators may hold vouchers of the present key, so it leaves as slowly as a reservation.
         uint40 validFrom = uint40(block.timestamp);
-        if (present == address(0)) {
-            state.key = key;
+        if (present == address(0) || key == present) {
+            // The first one; or the present one stays after all.
+            (state.key, state.next, state.nextFrom) = (key, address(0), 0);
         } else {
-            (, Params memory params) = PARAMETERS.current();
-            validFrom += params.thawing;
-            state.key = present;
-            state.next = key;
-            state.nextFrom = validFrom;
+            validFrom = PARAMETERS.thawTime();
+            (state.key, state.next, state.nextFrom) = (present, key, validFrom);
         }
         emit VoucherKeySet(msg.sender, key, validFrom);
     }
@@ -171,18 +162,21 @@ contract Escrow is IEscrow, Peered, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IEscrow
-    function hold(address from, uint256 amount) external onlyPeers nonReentrant {
+    function hold(address from, uint256 amount) external nonReentrant {
+        if (msg.sender != DISPUTES) revert Escrow_OnlyPeer(msg.sender);
         _debit(accountOf(from), amount);
         emit Held(from, amount);
     }
 
     /// @inheritdoc IEscrow
-    function credit(Payment[] calldata payments) external onlyPeers nonReentrant {
+    function credit(Payment[] calldata payments) external nonReentrant {
+        if (msg.sender != SETTLEMENT && msg.sender != DISPUTES) revert Escrow_OnlyPeer(msg.sender);
         _credit(payments);
     }
 
     /// @inheritdoc IEscrow
-    function distribute(Account from, Payment[] calldata payments) external onlyPeers nonReentrant {
+    function distribute(Account from, Payment[] calldata payments) external nonReentrant {
+        if (msg.sender != SETTLEMENT) revert Escrow_OnlyPeer(msg.sender);
         uint256 total = _credit(payments);
         _debit(from, total);
         emit Distributed(from, total);
@@ -252,7 +246,10 @@ contract Escrow is IEscrow, Peered, ReentrancyGuardTransient {
         if (amount > type(uint96).max) revert Escrow_AmountTooLarge(amount);
         // Effect:
         _debit(accountOf(msg.sender), amount);
-        _reservations[msg.sender][operator].reserved += uint128(amount);
+        Reservation storage reservation = _reservations[msg.sender][operator];
+        // Vouchers may have drawn on what was thawing: new money does not thaw in its place.
+        if (reservation.thawing > reservation.reserved) reservation.thawing = reservation.reserved;
+        reservation.reserved += uint128(amount);
         emit Reserved(msg.sender, operator, amount);
     }
 

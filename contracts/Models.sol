@@ -7,7 +7,7 @@ import {IParameters} from "./interfaces/IParameters.sol";
 import {Peers} from "./interfaces/IPeers.sol";
 import {ModelId} from "./types/Ids.sol";
 import {InferenceMode, Manifest, ModelCommitment, ModelSpec, Parent} from "./types/Model.sol";
-import {BPS, Params} from "./types/Params.sol";
+import {BPS} from "./types/Params.sol";
 
 /// @title Models
 /// @notice See IModels.
@@ -90,9 +90,8 @@ contract Models is IModels, Governed {
         Record storage record = _known(modelId);
         if (record.provider != msg.sender) revert Models_NotProvider(modelId, msg.sender);
         if (record.deprecatedAt != 0) revert Models_AlreadyDeprecated(modelId);
-        (, Params memory params) = PARAMETERS.current();
         // What was served before this call can still be committed.
-        uint40 effectiveAt = uint40(block.timestamp) + params.maxCommitDelay + params.grace;
+        uint40 effectiveAt = PARAMETERS.lastCommitTime();
         record.deprecatedAt = effectiveAt;
         emit ModelDeprecated(modelId, effectiveAt);
     }

@@ -11,7 +11,6 @@ import {IParameters} from "./interfaces/IParameters.sol";
 import {Peers} from "./interfaces/IPeers.sol";
 import {TokenTransfers} from "./libraries/TokenTransfers.sol";
 import {OperatorState, SigningKey} from "./types/Operator.sol";
-import {Params} from "./types/Params.sol";
 
 /// @title Operators
 /// @notice See IOperators.
@@ -70,8 +69,7 @@ contract Operators is IOperators, Peered, ReentrancyGuardTransient {
         if (last.validFrom > block.timestamp) revert Operators_SignerPending(last.validFrom);
         if (last.key == signer) revert Operators_SignerUnchanged(signer);
         // Effect:
-        (, Params memory params) = PARAMETERS.current();
-        uint40 validFrom = uint40(block.timestamp) + params.keyDelay;
+        uint40 validFrom = PARAMETERS.keyTime();
         keys.push(SigningKey({key: signer, validFrom: validFrom}));
         emit SignerChanged(msg.sender, signer, validFrom);
     }
@@ -82,7 +80,7 @@ contract Operators is IOperators, Peered, ReentrancyGuardTransient {
         OperatorState storage state = _registered(msg.sender);
         if (amount == 0) revert Operators_ZeroAmount();
         // Effect:
-        state.stake = _toUint96(state.stake + amount);
+        state.stake = _sum(state.stake, amount);
         emit Staked(msg.sender, amount);
         // Interaction:
         _pull(amount);
@@ -96,7 +94,7 @@ contract Operators is IOperators, Peered, ReentrancyGuardTransient {
         uint256 active = state.stake - state.unbonding;
         if (amount > active) revert Operators_UnbondTooLarge(amount, active);
         // Effect:
-        uint40 exitAt = _exitTime();
+        uint40 exitAt = PARAMETERS.exitTime();
         state.unbonding += uint96(amount);
         state.exitAt = exitAt;
         emit UnbondRequested(msg.sender, amount, exitAt);
@@ -140,7 +138,7 @@ contract Operators is IOperators, Peered, ReentrancyGuardTransient {
         if (amount == 0) revert Operators_ZeroAmount();
         if (state.reserveLeaving) revert Operators_ReserveLeaving(state.reserveExitAt);
         // Effect:
-        state.reserve = _toUint96(state.reserve + amount);
+        state.reserve = _sum(state.reserve, amount);
         emit ReserveFunded(msg.sender, amount);
         // Interaction:
         _pull(amount);
@@ -154,7 +152,7 @@ contract Operators is IOperators, Peered, ReentrancyGuardTransient {
         if (state.reserve == 0) revert Operators_ReserveEmpty(msg.sender);
         if (state.reserveLeaving) revert Operators_ReserveLeaving(state.reserveExitAt);
         // Effect:
-        uint40 exitAt = _exitTime();
+        uint40 exitAt = PARAMETERS.exitTime();
         state.reserveLeaving = true;
         state.reserveExitAt = exitAt;
         emit ReserveExitRequested(msg.sender, exitAt);
@@ -281,18 +279,13 @@ contract Operators is IOperators, Peered, ReentrancyGuardTransient {
         return bound < state.stake ? state.stake - bound : 0;
     }
 
-    function _exitTime() private view returns (uint40) {
-        (, Params memory params) = PARAMETERS.current();
-        return uint40(block.timestamp) + params.unbondingDelay;
-    }
-
     function _pull(uint256 amount) private {
         uint256 received = TOKEN.pull(msg.sender, amount);
         if (received != amount) revert Operators_BadToken(amount, received);
     }
 
-    function _toUint96(uint256 amount) private pure returns (uint96) {
-        if (amount > type(uint96).max) revert Operators_AmountTooLarge(amount);
-        return uint96(amount);
+    function _sum(uint96 bucket, uint256 amount) private pure returns (uint96) {
+        if (amount > type(uint96).max - bucket) revert Operators_AmountTooLarge(amount);
+        return bucket + uint96(amount);
     }
 }

@@ -14,6 +14,8 @@ contract Parameters is IParameters, Governed {
         // slot 0
         uint32 newest;
         uint40 addedAt;
+        uint40 previousEndsAt;
+        uint40 exitFloor;
         bool closed;
     }
 
@@ -38,9 +40,8 @@ contract Parameters is IParameters, Governed {
     /// @inheritdoc IParameters
     function add(Params calldata params) external restricted returns (uint32 set) {
         // Check:
-        Params storage newest = _sets[_head.newest];
-        uint40 earliest = _head.addedAt + newest.maxCommitDelay + newest.grace;
-        if (block.timestamp < earliest) revert Parameters_TooSoon(earliest);
+        // The set before the newest lives out its time first: nobody's receipts are cut off.
+        if (block.timestamp < _head.previousEndsAt) revert Parameters_TooSoon(_head.previousEndsAt);
         ParamRules.check(params, bounds());
         // Effect:
         return _append(params);
@@ -67,8 +68,7 @@ contract Parameters is IParameters, Governed {
         Params storage params = _sets[set];
         if (set != head.newest) {
             // The set before the newest still takes what was served under it.
-            if (set == 0 || set + 1 != head.newest) revert Parameters_SetNotInForce(set, head.newest);
-            if (block.timestamp >= head.addedAt + params.maxCommitDelay + params.grace) {
+            if (set == 0 || set != head.newest - 1 || block.timestamp >= head.previousEndsAt) {
                 revert Parameters_SetNotInForce(set, head.newest);
             }
         }
@@ -124,6 +124,26 @@ contract Parameters is IParameters, Governed {
     }
 
     /// @inheritdoc IParameters
+    function exitTime() external view returns (uint40) {
+        return _later(_sets[_head.newest].unbondingDelay, _head.exitFloor);
+    }
+
+    /// @inheritdoc IParameters
+    function thawTime() external view returns (uint40) {
+        return _later(_sets[_head.newest].thawing, _head.previousEndsAt);
+    }
+
+    /// @inheritdoc IParameters
+    function lastCommitTime() external view returns (uint40) {
+        return _later(_commitPhase(_sets[_head.newest]), _head.previousEndsAt);
+    }
+
+    /// @inheritdoc IParameters
+    function keyTime() external view returns (uint40) {
+        return _later(_sets[_head.newest].keyDelay, 0);
+    }
+
+    /// @inheritdoc IParameters
     function commitmentsClosed() external view returns (bool) {
         return _head.closed;
     }
@@ -142,11 +162,27 @@ contract Parameters is IParameters, Governed {
     }
 
     function _append(Params memory params) private returns (uint32 set) {
-        set = _head.newest + 1;
+        Head storage head = _head;
+        Params storage previous = _sets[head.newest];
+        set = head.newest + 1;
+        if (set > 1) {
+            head.previousEndsAt = _later(_commitPhase(previous), 0);
+            head.exitFloor = _later(previous.unbondingDelay, head.exitFloor);
+        }
+        head.newest = set;
+        head.addedAt = uint40(block.timestamp);
         _sets[set] = params;
-        _head.newest = set;
-        _head.addedAt = uint40(block.timestamp);
         emit ParamSetAdded(set, params);
+    }
+
+    /// @dev `delay` from now, or `floor` if that is later.
+    function _later(uint40 delay, uint40 floor) private view returns (uint40) {
+        uint40 time = uint40(block.timestamp) + delay;
+        return time > floor ? time : floor;
+    }
+
+    function _commitPhase(Params storage params) private view returns (uint40) {
+        return params.maxCommitDelay + params.grace;
     }
 
     /// @dev Every set has a maxCommitDelay, so one without does not exist.

@@ -66,19 +66,19 @@ interface IEscrow {
     function release(address operator) external returns (uint256 amount);
 
     /// @notice Names the key that signs the caller's vouchers beside the caller itself (for contract payers).
-    /// The first one holds at once, a replacement after `thawing`.
+    /// The first one holds at once, a replacement after `thawing`; naming the present one cancels a replacement.
     function setVoucherKey(address key) external;
 
     /// @notice Draws on reservations for `operator`; the sum is held for the batch. Settlement only.
     function redeem(address operator, Redemption[] calldata redemptions) external;
 
-    /// @notice Takes a bond from a free balance. Disputes only (and Settlement).
+    /// @notice Takes a bond from a free balance. Disputes only.
     function hold(address from, uint256 amount) external;
 
     /// @notice Gives what was held (fees, bonds, a pot) to accounts. Settlement and Disputes only.
     function credit(Payment[] calldata payments) external;
 
-    /// @notice Moves royalties on, out of `from`. Settlement only (and Disputes).
+    /// @notice Moves royalties on, out of `from`. Settlement only.
     function distribute(Account from, Payment[] calldata payments) external;
 
     /// @notice Sends the burned bucket to the burn address. Anyone.

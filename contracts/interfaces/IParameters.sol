@@ -12,7 +12,7 @@ interface IParameters {
     error Parameters_UnknownSet(uint32 set);
     /// @notice A header names a set that is no longer (or not yet) good for a commit.
     error Parameters_SetNotInForce(uint32 set, uint32 newest);
-    /// @notice A new set comes too soon after the last one.
+    /// @notice The set before the newest still takes commits; a new one would cut it off.
     error Parameters_TooSoon(uint40 earliest);
     /// @notice A relation or bound does not hold; `rule` is its text, for example "thawing".
     error Parameters_BrokenRelation(string rule);
@@ -59,6 +59,20 @@ interface IParameters {
 
     /// @notice Least lock of a batch.
     function minBatchStakeOf(uint32 set) external view returns (uint96);
+
+    /// @notice When stake or a reserve may leave whose exit is requested now: after unbondingDelay, and not before the
+    /// unbondingDelay of any older set is over that was still in force when its successor came.
+    function exitTime() external view returns (uint40);
+
+    /// @notice When a reservation may leave whose release is requested now: after thawing, and not before the set before
+    /// the newest takes no more commits.
+    function thawTime() external view returns (uint40);
+
+    /// @notice Until when what was served up to now can be committed, under whichever set.
+    function lastCommitTime() external view returns (uint40);
+
+    /// @notice From when a signing key holds that is set now.
+    function keyTime() external view returns (uint40);
 
     /// @notice Whether new commitments are stopped.
     function commitmentsClosed() external view returns (bool);
