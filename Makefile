@@ -12,13 +12,16 @@ export OPENBLAS_NUM_THREADS := 1
 export NUMBA_CACHE_DIR := $(ROOT)/.build/numba
 export PYTHONPATH := $(ROOT)
 
-.PHONY: setup build sizes demo test test-deep bench bench-gas bench-engine lint format slither lock clean help
+.PHONY: setup build bindings sizes demo test test-deep bench bench-gas bench-engine lint format slither lock clean help
 
 setup: ## install tools and dependencies into this folder
 	@scripts/setup.sh
 
 build: setup ## compile the contracts (only what has changed)
 	@python -m scripts.build $(ARGS)
+
+bindings: setup ## write the Python client's ABIs, contracts and errors from the build
+	@python -m scripts.bindings $(ARGS)
 
 sizes: setup ## code size of each contract, limit 24,576
 	@python -m scripts.build --sizes

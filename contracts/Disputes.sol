@@ -14,7 +14,7 @@ import {ISettlement} from "./interfaces/ISettlement.sol";
 import {Execution, IVerifier} from "./interfaces/IVerifier.sol";
 import {MerkleTree} from "./libraries/MerkleTree.sol";
 import {BURNED, Payment, accountOf} from "./types/Accounts.sol";
-import {BatchHeader, BatchStatus, Claim, hashHeader, lockOf} from "./types/Batch.sol";
+import {BatchHeader, BatchState, BatchStatus, Claim, hashHeader, lockOf} from "./types/Batch.sol";
 import {
     Challenge,
     ChallengeKey,
@@ -85,13 +85,12 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
         DisputeTerms memory terms = PARAMETERS.disputeTerms(header.paramSet);
         ChallengeId id = _movable(batchId, opening, terms);
         Challenge storage state = _challenges[id];
-        if (state.status != ChallengeStatus.Sealed) revert Disputes_WrongStatus(id, state.status);
-        // Effect:
-        state.status = ChallengeStatus.Opened;
+        // Effect: an opened challenge may come again, for a place that its holder has lost.
         ChallengeId first = _firstOn[batchId][opening.leafIndex];
-        if (!_holds(first, terms) || state.ordinal < _challenges[first].ordinal) {
-            _firstOn[batchId][opening.leafIndex] = id;
-        }
+        bool held = _holds(first, terms) && state.ordinal >= _challenges[first].ordinal;
+        if (held && state.status == ChallengeStatus.Opened) revert Disputes_PlaceHeld(id, first);
+        state.status = ChallengeStatus.Opened;
+        if (!held) _firstOn[batchId][opening.leafIndex] = id;
         emit SealOpened(id, opening.leafIndex, opening.salt);
     }
 
@@ -122,12 +121,9 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
         DisputeTerms memory terms = PARAMETERS.disputeTerms(header.paramSet);
         uint40 deadline = _deadlineOf(state, terms);
         if (block.timestamp < deadline) revert Disputes_NotOutOfTime(id, deadline);
-        // Effect: a challenger that showed nothing loses its bond; no answer was given, so all of it burns.
-        state.status = ChallengeStatus.Lost;
-        emit ChallengeLost(id, terms.challengeBond);
         // Interaction: peers only; reverts unless the batch is pending.
         SETTLEMENT.challengeEnded(batchId);
-        _credit(BURNED, terms.challengeBond);
+        _lose(id, state, terms.challengeBond);
     }
 
     /// @inheritdoc IDisputes
@@ -135,12 +131,19 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
         // Check:
         BatchId batchId = _batchId(header);
         (ChallengeId id, Challenge storage state) = _live(batchId, key);
-        if (SETTLEMENT.batchOf(batchId).status == BatchStatus.Pending) revert Disputes_BatchUndecided(id);
+        BatchState memory batch = SETTLEMENT.batchOf(batchId);
+        if (batch.status == BatchStatus.Pending) revert Disputes_BatchUndecided(id);
+        DisputeTerms memory terms = PARAMETERS.disputeTerms(header.paramSet);
+        // Who was out of time before the verdict lost, even if nobody had said so yet.
+        if (_deadlineOf(state, terms) <= batch.endedAt) {
+            _lose(id, state, terms.challengeBond);
+            return;
+        }
         // Effect:
         state.status = ChallengeStatus.Closed;
         emit ChallengeClosed(id);
         // Interaction: peers only.
-        _credit(accountOf(key.challenger), PARAMETERS.disputeTerms(header.paramSet).challengeBond);
+        _credit(accountOf(key.challenger), terms.challengeBond);
     }
 
     /// @inheritdoc IDisputes
@@ -185,6 +188,13 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
         OPERATORS.slash(header.operator, penalty, terms.unjailAfter, terms.faultsToBan);
         _credit(accountOf(state.challenger), terms.challengeBond);
         if (winner != id) _credit(accountOf(_challenges[winner].challenger), terms.challengeBond);
+    }
+
+    /// @dev A challenger that showed nothing loses its bond; no answer was given, so all of it burns.
+    function _lose(ChallengeId id, Challenge storage state, uint256 bond) private {
+        state.status = ChallengeStatus.Lost;
+        emit ChallengeLost(id, bond);
+        _credit(BURNED, bond);
     }
 
     function _credit(Account account, uint256 amount) private {
@@ -266,12 +276,21 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
 
     function _breaksRequest(Receipt calldata receipt, bytes calldata evidence) private view returns (bool) {
         if (evidence.length != REQUEST_BYTES) revert Disputes_BadEvidence(FaultKind.Request);
-        Request memory request = abi.decode(evidence, (Request));
+        Request memory request = _decodeRequest(evidence);
         bytes32 digest = SETTLEMENT.digestOf(hashRequest(request));
         if (digest != receipt.requestId) revert Disputes_WrongRequest(receipt.requestId, digest);
         return receipt.payer != request.payer || receipt.modelId != request.modelId
             || receipt.inputRoot != request.inputRoot || receipt.fee > request.maxFee
             || receipt.stake < request.minStake || receipt.servedAt > request.expiresAt;
+    }
+
+    /// @dev abi.decode would revert without a reason on a field out of its range.
+    function _decodeRequest(bytes calldata encoded) private pure returns (Request memory) {
+        uint256[7] memory words = abi.decode(encoded, (uint256[7]));
+        bool fits = words[0] <= type(uint160).max && words[3] <= type(uint128).max && words[4] <= type(uint128).max
+            && words[6] <= type(uint40).max;
+        if (!fits) revert Disputes_BadEvidence(FaultKind.Request);
+        return abi.decode(encoded, (Request));
     }
 
     function _breaksClaims(BatchHeader calldata header, ReceiptProof calldata proof, bytes calldata evidence)

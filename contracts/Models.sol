@@ -33,6 +33,7 @@ contract Models is IModels, Governed {
         uint8 inputPages;
         // slot 1
         address provider;
+        uint24 inputBytes;
         uint16 royaltyBps;
         uint8 level;
         // slot 2
@@ -74,6 +75,7 @@ contract Models is IModels, Governed {
         record.depthBudget = uint8(spec.manifest.depthBudget);
         record.inputPages = uint8((spec.manifest.inputBytes + PAGE_BYTES - 1) / PAGE_BYTES);
         record.provider = msg.sender;
+        record.inputBytes = uint24(spec.manifest.inputBytes);
         record.royaltyBps = spec.royaltyBps;
         record.level = level;
         record.royaltyReceiver = spec.royaltyReceiver;
@@ -131,6 +133,12 @@ contract Models is IModels, Governed {
         verifier = record.verifier;
         if (verifier == address(0)) revert Models_Unknown(modelId);
         return (verifier, record.commitment);
+    }
+
+    /// @inheritdoc IModels
+    function inputInfo(ModelId modelId) external view returns (uint256 inputs, uint256 inputBytes) {
+        Record storage record = _known(modelId);
+        return (record.commitment.inputs, record.inputBytes);
     }
 
     /// @inheritdoc IModels

@@ -232,7 +232,11 @@ contract Operators is IOperators, Peered, ReentrancyGuardTransient {
     function payPenalty(uint256 amount) external nonReentrant {
         if (msg.sender != SETTLEMENT) revert Operators_OnlySettlement(msg.sender);
         emit PenaltyPaid(amount);
+        // What Escrow then credits must have arrived: a token may have begun to take a fee.
+        uint256 before = TOKEN.balanceOf(ESCROW);
         TOKEN.safeTransfer(ESCROW, amount);
+        uint256 received = TOKEN.balanceOf(ESCROW) - before;
+        if (received != amount) revert Operators_BadToken(amount, received);
     }
 
     /// @inheritdoc IOperators

@@ -154,6 +154,7 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
         if (block.timestamp >= closesAt) revert Settlement_PublicationClosed(id, closesAt);
         _checkInBatch(id, header, proof);
         if (isPublished(id, proof.leafIndex)) revert Settlement_AlreadyPublished(id, proof.leafIndex);
+        _checkInputSize(header.modelId, inputs);
         bytes32 inputRoot = _inputRootOf(inputs);
         if (inputRoot != proof.receipt.inputRoot) revert Settlement_WrongInput(proof.receipt.inputRoot, inputRoot);
         // Effect:
@@ -393,6 +394,15 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
     function _isInBatch(BatchHeader calldata header, ReceiptProof calldata proof) private pure returns (bool) {
         bytes32 leaf = hashReceipt(proof.receipt);
         return MerkleTree.rootOf(leaf, proof.leafIndex, header.count, proof.path) == header.root;
+    }
+
+    function _checkInputSize(ModelId modelId, bytes[] calldata inputs) private view {
+        (uint256 count, uint256 size) = MODELS.inputInfo(modelId);
+        uint256 given = 0;
+        for (uint256 i = 0; i < inputs.length; i++) {
+            given += inputs[i].length;
+        }
+        if (inputs.length != count || given != size) revert Settlement_WrongInputSize(inputs.length, given);
     }
 
     function _inputRootOf(bytes[] calldata inputs) private pure returns (bytes32) {

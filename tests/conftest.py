@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.build import Artifact, load
+from tests.support.fixtures import _deployments, another_world, onus_chain, prompt_world, world  # noqa: F401
 
 if TYPE_CHECKING:
     from ape.contracts import ContractContainer

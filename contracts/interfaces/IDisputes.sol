@@ -18,6 +18,8 @@ interface IDisputes {
     error Disputes_NoLeaf(uint32 leafIndex, uint32 count);
     /// @notice The first move comes in a later block than the seal.
     error Disputes_SameBlock(ChallengeId id);
+    /// @notice Another challenge, sealed earlier, holds this leaf.
+    error Disputes_PlaceHeld(ChallengeId id, ChallengeId holder);
     error Disputes_OutOfTime(ChallengeId id, uint40 deadline);
     error Disputes_NotOutOfTime(ChallengeId id, uint40 deadline);
     /// @notice The receipt is not the opened leaf of this batch.
@@ -51,7 +53,8 @@ interface IDisputes {
     /// @param seal keccak256(abi.encode(challenger, leafIndex, salt)): nobody learns the place before the first move
     function challenge(BatchHeader calldata header, bytes32 seal) external returns (ChallengeId id);
 
-    /// @notice Opens the seal without a proof, in a later block, so that the place is held against copies.
+    /// @notice Opens the seal without a proof, in a later block, so that the place is held against copies. Once opened, it
+    /// can be called again for a place whose holder lost it: do so before sending a proof.
     function open(BatchHeader calldata header, Opening calldata opening) external;
 
     /// @notice Shows a fault of the sealed leaf: the batch becomes Faulty, its lock is slashed. Challenger only: the
@@ -73,7 +76,8 @@ interface IDisputes {
     /// @notice Ends a challenge whose clock ran out: whoever's turn it is loses. Anyone.
     function timeout(BatchHeader calldata header, ChallengeKey calldata key) external;
 
-    /// @notice Returns the bond of a challenge whose batch was decided by another. Anyone.
+    /// @notice Ends a challenge whose batch was decided by another: the bond returns, unless its time was over before the
+    /// verdict. Anyone.
     function close(BatchHeader calldata header, ChallengeKey calldata key) external;
 
     function challengeOf(ChallengeId id) external view returns (Challenge memory);

@@ -61,6 +61,9 @@ interface IModels {
     /// @notice What a verdict needs.
     function verdictInfo(ModelId modelId) external view returns (address verifier, ModelCommitment memory commitment);
 
+    /// @notice Number of its inputs, and their size in bytes together.
+    function inputInfo(ModelId modelId) external view returns (uint256 inputs, uint256 inputBytes);
+
     /// @notice Share of the fees that goes to the model's royalty account.
     function royaltyBpsOf(ModelId modelId) external view returns (uint16);
 

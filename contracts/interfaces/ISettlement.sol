@@ -55,7 +55,6 @@ interface ISettlement {
     /// @notice This challenge did not win the batch.
     error Settlement_NotWinner(BatchId id, ChallengeId challenge);
     error Settlement_NotInBatch(BatchId id, bytes32 leaf, uint32 leafIndex);
-    error Settlement_NotFinal(BatchId id, InferenceStatus status);
     error Settlement_NotPublished(BatchId id, uint32 leafIndex);
     error Settlement_CommittedBeforeServed(BatchId id, uint40 servedAt, uint40 committedAt);
     error Settlement_UnexpectedModel(ModelId expected, ModelId actual);
@@ -64,6 +63,8 @@ interface ISettlement {
     error Settlement_AlreadyPublished(BatchId id, uint32 leafIndex);
     error Settlement_PublicationClosed(BatchId id, uint40 closedAt);
     error Settlement_WrongInput(bytes32 expected, bytes32 actual);
+    /// @notice The model has another number of inputs, or they have another size together.
+    error Settlement_WrongInputSize(uint256 inputs, uint256 inputBytes);
     error Settlement_NothingToDistribute(ModelId modelId);
 
     event BatchCommitted(
@@ -98,7 +99,9 @@ interface ISettlement {
     function settle(BatchHeader calldata header, Claim[] calldata claims, ChallengeKey calldata winner) external;
 
     /// @notice Publishes a receipt and its input, in the first half of the window, so that anyone can check it.
-    /// @param inputs the bytes of each input tensor
+    /// @param inputs the bytes of each input tensor, as many as the model has
+    /// @dev Chunks are filled with zero bytes, so a root does not say where the bytes of one of several inputs end: who
+    /// reads the event cuts by the model's sizes.
     function publish(BatchHeader calldata header, ReceiptProof calldata proof, bytes[] calldata inputs) external;
 
     /// @notice Moves a model's royalties on: to each parent's account its share, the rest (and dust) to the receiver.
@@ -114,7 +117,7 @@ interface ISettlement {
     /// @notice Ends a batch as faulty. Disputes only; Pending batches only.
     function convicted(BatchId id) external;
 
-    /// @notice Status of one inference.
+    /// @notice Status of one inference. A proof that cannot be one (index beyond count, path of another length) reverts.
     /// @return status what a consumer is told
     /// @return until while Pending or Challenged: end of the window, otherwise 0
     function statusOf(BatchHeader calldata header, ReceiptProof calldata proof)

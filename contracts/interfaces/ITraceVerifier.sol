@@ -50,8 +50,9 @@ interface ITraceVerifier is IVerifier {
     error Trace_TensorSlot(uint256 tree, uint256 slot, uint256 count);
     /// @notice No input of an opened entry, nor the accusation, leads to this opened tensor.
     error Trace_TensorUnlinked(uint256 tree, uint256 slot);
-    /// @notice A run of chunks leaves the tensor's `chunks`, or does not lie after the previous run with a gap.
-    error Trace_Run(uint256 slot, uint256 first, uint256 count, uint256 chunks);
+    /// @notice A run of chunks reaches beyond the tensor, which ends at chunk `bound`; or it begins before `bound`, which
+    /// is one chunk after the end of the previous run.
+    error Trace_Run(uint256 slot, uint256 first, uint256 count, uint256 bound);
     /// @notice The accused tensor is not the output of the first opened entry.
     error Trace_Accused(uint256 accused);
     /// @notice The accused tensor has only `size` elements.

@@ -97,47 +97,93 @@ library MerkleTree {
     }
 
     /// @notice Root of a tree of `depth` levels, from some of its leaves (docs/trace.md, 4, Multiproof).
-    /// @dev Overwrites both arrays. WARNING: the caller has made sure that both have the same length of at least 1, that
-    /// indices ascend strictly and lie below 2^depth. A stream that ends too early is read as whatever follows it:
+    /// @dev Overwrites both arrays. WARNING: the caller has made sure that `from` < `to` and both arrays reach that far,
+    /// that indices ascend strictly and lie below 2^depth. A stream that ends too early is read as whatever follows it:
     /// the caller must compare the position returned with the end of what it was given.
     /// @param indices positions of the leaves, ascending
     /// @param nodes the leaves
+    /// @param from place in both arrays of the first leaf
+    /// @param to place after the last leaf
     /// @param depth number of levels
     /// @param stream position in the calldata of the sibling words
     /// @return root the root
     /// @return next position in the calldata after the last word consumed
-    function multiproof(uint256[] memory indices, bytes32[] memory nodes, uint256 depth, uint256 stream)
+    function multiproof(
+        uint256[] memory indices,
+        bytes32[] memory nodes,
+        uint256 from,
+        uint256 to,
+        uint256 depth,
+        uint256 stream
+    ) internal pure returns (bytes32 root, uint256 next) {
+        assembly ("memory-safe") {
+            next := stream
+            indices := sub(indices, nodes) // from the place of a hash to the place of its index
+            let first := add(add(nodes, 0x20), shl(5, from))
+            let end := add(add(nodes, 0x20), shl(5, to))
+            for {} depth { depth := sub(depth, 1) } {
+                to := first
+                from := first
+                for {} lt(from, end) { to := add(to, 0x20) } {
+                    let index := mload(add(from, indices))
+                    mstore(add(to, indices), shr(1, index))
+                    let sibling := add(from, 0x20)
+                    // The next one is to its right: both lie side by side.
+                    if lt(sibling, end) {
+                        if eq(mload(add(sibling, indices)), or(index, 1)) {
+                            mstore(to, keccak256(from, 0x40))
+                            from := add(sibling, 0x20)
+                            continue
+                        }
+                    }
+                    index := shl(5, and(index, 1))
+                    mstore(index, mload(from))
+                    mstore(xor(index, 0x20), calldataload(next))
+                    mstore(to, keccak256(0, 0x40))
+                    next := add(next, 0x20)
+                    from := sibling
+                }
+                end := to
+            }
+            root := mload(first)
+        }
+    }
+
+    /// @notice The same for leaves that stand side by side, which costs a third.
+    /// @dev Overwrites `nodes`, of which the last place is not a leaf but room for a sibling; likewise its length.
+    /// WARNING: as for `multiproof`, and `nodes` has at least one leaf.
+    /// @param nodes the leaves, and one place more
+    /// @param first position of the first leaf
+    function rangeproof(bytes32[] memory nodes, uint256 first, uint256 depth, uint256 stream)
         internal
         pure
         returns (bytes32 root, uint256 next)
     {
         assembly ("memory-safe") {
             next := stream
-            let shift := sub(indices, nodes) // from the place of a hash to the place of its index
-            let first := add(nodes, 0x20)
-            let end := add(first, mul(mload(nodes), 0x20))
+            let start := add(nodes, 0x20)
+            let end := add(nodes, shl(5, mload(nodes)))
             for {} depth { depth := sub(depth, 1) } {
-                let to := first
-                for { let from := first } lt(from, end) { to := add(to, 0x20) } {
-                    let index := mload(add(from, shift))
-                    let left := from
-                    let rest := add(from, 0x20)
-                    switch and(lt(rest, end), and(iszero(and(index, 1)), eq(mload(add(rest, shift)), add(index, 1))))
-                    case 1 { rest := add(rest, 0x20) }
-                    default {
-                        let odd := shl(5, and(index, 1))
-                        mstore(odd, mload(from))
-                        mstore(xor(odd, 0x20), calldataload(next))
-                        next := add(next, 0x20)
-                        left := 0
-                    }
-                    mstore(to, keccak256(left, 0x40))
-                    mstore(add(to, shift), shr(1, index))
-                    from := rest
+                let from := start
+                if and(first, 1) {
+                    from := nodes
+                    mstore(from, calldataload(next))
+                    next := add(next, 0x20)
+                }
+                if and(sub(end, from), 0x20) {
+                    mstore(end, calldataload(next))
+                    next := add(next, 0x20)
+                    end := add(end, 0x20)
+                }
+                let to := start
+                for {} lt(from, end) { from := add(from, 0x40) } {
+                    mstore(to, keccak256(from, 0x40))
+                    to := add(to, 0x20)
                 }
                 end := to
+                first := shr(1, first)
             }
-            root := mload(first)
+            root := mload(start)
         }
     }
 

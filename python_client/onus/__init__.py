@@ -1,0 +1,1 @@
+"""Onus: settlement and slashing for verifiable AI inference."""

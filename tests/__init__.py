@@ -1,0 +1,1 @@
+"""Tests of the contracts, of the client, and of both together."""

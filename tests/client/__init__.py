@@ -1,0 +1,1 @@
+"""The chain layer and the client, on Ape's Anvil."""

@@ -1,0 +1,1 @@
+"""The pure protocol layer: no chain."""
