@@ -1,47 +1,20 @@
 """Accuracy of a TOSA classifier on quantised images, by the TOSA reference model.
 
     pip install tosa-tools
-    python models/digits/evaluate.py
+    python -m models.digits.evaluate
 
 Needs neither torch nor Onus.
 """
 
 import argparse
 import json
-import os
-import sys
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
-import tosa_reference_model
+
+from models._reference import run, take_stdout
 
 HERE = Path(__file__).parent
-
-
-class NotValid(RuntimeError):
-    """The reference model did not report `TOSA_VALID`: its output means nothing."""
-
-
-def run(tosa: bytes, inputs: np.ndarray) -> np.ndarray:
-    """Outputs (n, …) of a model with one input and one output of batch size 1, on inputs (n, …)."""
-    outputs = []
-    for index in range(len(inputs)):
-        (output,), status = tosa_reference_model.run(tosa, [inputs[index : index + 1]])
-        if status != tosa_reference_model.GraphStatus.TOSA_VALID:
-            raise NotValid(f"image {index}: {status.name}")
-        outputs.append(output)
-    return np.concatenate(outputs)
-
-
-def take_stdout() -> TextIO:
-    """Standard output for this program alone: the reference model writes a warning there at every run."""
-    sys.stdout.flush()
-    stdout = os.fdopen(os.dup(1), "w")
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    os.close(silence)
-    return stdout
 
 
 def main() -> None:
