@@ -12,22 +12,25 @@ export OPENBLAS_NUM_THREADS := 1
 export NUMBA_CACHE_DIR := $(ROOT)/.build/numba
 export PYTHONPATH := $(ROOT)
 
-.PHONY: setup build bindings sizes demo test test-deep bench bench-gas bench-engine lint format slither lock clean help
+.PHONY: devnet setup build bindings sizes demo test test-deep bench bench-gas bench-engine lint format slither lock clean help
 
 setup: ## install tools and dependencies into this folder
 	@scripts/setup.sh
 
 build: setup ## compile the contracts (only what has changed)
-	@python -m scripts.build $(ARGS)
+	@python -m scripts.build $(if $(filter build,$(MAKECMDGOALS)),$(ARGS))
 
 bindings: setup ## write the Python client's ABIs, contracts and errors from the build
-	@python -m scripts.bindings $(ARGS)
+	@python -m scripts.bindings $(if $(filter bindings,$(MAKECMDGOALS)),$(ARGS))
 
 sizes: setup ## code size of each contract, limit 24,576
 	@python -m scripts.build --sizes
 
 demo: build ## the whole life of an inference on a local chain
 	@python -m scripts.demo $(ARGS)
+
+devnet: build ## contracts, model, operator and watcher on a local chain, until Ctrl-C
+	@python -m scripts.devnet
 
 test: build ## all tests but the long ones; ARGS="-k name"
 	@ape test tests $(ARGS)

@@ -11,6 +11,8 @@ import {ModelId} from "../types/Ids.sol";
 /// @notice Example: asks one model one question and acts on the answer, once, when the answer can be relied on.
 /// @dev The three lines that matter are in `act`. Never deployed by scripts.
 contract AnswerConsumer {
+    /// @notice Only its owner decides what it wants to know.
+    error AnswerConsumer_NotOwner(address caller);
     /// @notice The receipt answers somebody else's request.
     error AnswerConsumer_OtherRequest(bytes32 expected, bytes32 actual);
     /// @notice These bytes are not what the operator computed.
@@ -24,6 +26,7 @@ contract AnswerConsumer {
     /// @dev Bytes of the model's output: one int8 a class.
     uint256 private constant CLASSES = 10;
 
+    address private immutable OWNER;
     ISettlement private immutable SETTLEMENT;
     ModelId private immutable MODEL_ID;
     uint128 private immutable MIN_STAKE;
@@ -33,6 +36,7 @@ contract AnswerConsumer {
 
     /// @param minStake at least twice what a wrong answer is worth to whoever could cause it
     constructor(ISettlement settlement, ModelId modelId, uint128 minStake) {
+        OWNER = msg.sender;
         SETTLEMENT = settlement;
         MODEL_ID = modelId;
         MIN_STAKE = minStake;
@@ -40,6 +44,7 @@ contract AnswerConsumer {
 
     /// @notice Notes what this contract wants to know: the request was signed off chain.
     function ask(bytes32 requestId, bytes32 inputRoot) external {
+        if (msg.sender != OWNER) revert AnswerConsumer_NotOwner(msg.sender);
         asked[requestId] = inputRoot;
     }
 

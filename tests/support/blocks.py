@@ -9,7 +9,9 @@ from tests.support.chain import GAS, Chain, Method, Revert, Tx, address_of
 _PRIORITY_STEP = 10**9
 
 
-def one_block(chain: Chain, *calls: tuple[Method, tuple[Any, ...], Any], at: int | None = None) -> list[Tx | Revert]:
+def one_block(
+    chain: Chain, *calls: tuple[Method, tuple[Any, ...], Any], at: int | None = None
+) -> list[Tx | Revert]:
     """Mines the calls `(method, args, sender)` in one block, in this order.
 
     Args:

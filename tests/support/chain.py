@@ -9,8 +9,8 @@ transaction and returns a `Tx`:
     operators.stake.call(100, sender=op)                     simulated: the return value
     operators.stake.revert(0, sender=op)                     simulated: `Revert("Operators_ZeroAmount")`
 
-`at=` names the time of the block. Structs go in as `onus.protocol` values (by field name), mappings or tuples;
-actors and contracts go in where an address is wanted.
+`at=` names the time of the block. Structs go in as `onus.protocol` values (by field name), mappings or
+tuples; actors and contracts go in where an address is wanted.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Revert:
         return f"{self.name}({', '.join(map(repr, self.args))})"
 
 
-class Failed(AssertionError):  # noqa: N818
+class Failed(AssertionError):
     """A transaction that was to succeed reverted."""
 
     def __init__(self, call: str, revert: Revert | None) -> None:
@@ -63,11 +63,12 @@ class Failed(AssertionError):  # noqa: N818
 
 @dataclass(frozen=True)
 class Event:
-    """A decoded event; its arguments are attributes: `event.amount`."""
+    """A decoded event; its arguments are attributes: `event.amount`. `at` is the time of its block."""
 
     name: str
     address: str
     values: Any
+    at: int = field(default=0, compare=False)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -149,7 +150,7 @@ def _to_abi(component: Mapping[str, Any], value: Any) -> Any:
 
 @cache
 def _tuple_type(names: tuple[str, ...]) -> Any:
-    return namedtuple("Struct", names, rename=True)  # noqa: PYI024
+    return namedtuple("Struct", names, rename=True)
 
 
 def _from_abi(component: Mapping[str, Any], value: Any) -> Any:
@@ -168,9 +169,7 @@ def _struct(components: Sequence[Mapping[str, Any]], values: Iterable[Any]) -> A
     names = tuple(
         part["name"] + "_" * iskeyword(part["name"]) or f"_{i}" for i, part in enumerate(components)
     )
-    return _tuple_type(names)(
-        *(_from_abi(part, each) for part, each in zip(components, values, strict=True))
-    )
+    return _tuple_type(names)(*(_from_abi(part, each) for part, each in zip(components, values, strict=True)))
 
 
 class Codec:
@@ -178,7 +177,10 @@ class Codec:
 
     def __init__(self, artifacts: Mapping[str, Artifact]) -> None:
         self.errors: dict[bytes, dict[str, Any]] = {
-            keccak(text="Error(string)")[:4]: {"name": "Error", "inputs": [{"name": "text", "type": "string"}]},
+            keccak(text="Error(string)")[:4]: {
+                "name": "Error",
+                "inputs": [{"name": "text", "type": "string"}],
+            },
             keccak(text="Panic(uint256)")[:4]: {
                 "name": "Panic",
                 "inputs": [{"name": "code", "type": "uint256"}],
@@ -234,11 +236,12 @@ class Codec:
             dynamic = part["type"] in ("string", "bytes") or part["type"].endswith("]")
             values[part["name"]] = topic if dynamic else decode([_type_of(part)], topic)[0]
         ordered = [values[part["name"]] for part in entry["inputs"]]
-        return Event(entry["name"], address, _struct(entry["inputs"], ordered))
+        time = int(log.get("blockTimestamp") or "0x0", 16)
+        return Event(entry["name"], address, _struct(entry["inputs"], ordered), time)
 
 
 class Chain:
-    """Raw access to one Anvil: no middleware, no signing, every address may send; one connection kept open."""
+    """Raw access to one Anvil: no middleware, no signing, every address may send, one connection."""
 
     def __init__(self, w3: Web3, artifacts: Mapping[str, Artifact]) -> None:
         self.w3 = w3
@@ -288,13 +291,15 @@ class Chain:
         return int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     def time_to(self, timestamp: int) -> None:
-        """Mines a block with this timestamp: what is called next sees it, what is sent next comes a second later."""
+        """Mines a block with this timestamp: calls see it, what is sent next comes a second later."""
         if timestamp > self.now:
             self.rpc("evm_setNextBlockTimestamp", timestamp)
             self.rpc("evm_mine")
 
-    def call(self, to: str | None, data: str, sender: Any = None, at: int | None = None) -> tuple[bool, bytes]:
-        """Simulates a call on the latest block, at another time if wanted: (succeeded, returned or revert data)."""
+    def call(
+        self, to: str | None, data: str, sender: Any = None, at: int | None = None
+    ) -> tuple[bool, bytes]:
+        """Simulates a call now, or at another time: (succeeded, returned or revert data)."""
         request = {"from": address_of(sender) if sender else "0x" + "11" * 20, "data": data, "gas": hex(GAS)}
         if to is not None:
             request["to"] = to
@@ -338,6 +343,11 @@ class Chain:
         for listener in self.listeners:
             listener(tx)
         return tx
+
+    def events(self, from_block: str) -> list[Event]:
+        """All events since a block that a contract of the build can have."""
+        logs = self.rpc("eth_getLogs", {"fromBlock": from_block, "toBlock": "latest"})
+        return [event for log in logs if (event := self.codec.event(log))]
 
     def creation(self, name: str, *args: Any) -> str:
         """Creation code with constructor arguments."""
@@ -398,7 +408,9 @@ class Method:
         self.contract = contract
         self.entries = {len(entry["inputs"]): entry for entry in entries}
         self.name: str = entries[0]["name"]
-        self._types = {count: [_type_of(part) for part in entry["inputs"]] for count, entry in self.entries.items()}
+        self._types = {
+            count: [_type_of(part) for part in entry["inputs"]] for count, entry in self.entries.items()
+        }
         self._selectors = {
             count: keccak(text=f"{self.name}({','.join(types)})")[:4] for count, types in self._types.items()
         }

@@ -1,21 +1,31 @@
-"""One deployed system, wired as in production, with its actors funded. Made once a session."""
+"""One deployed system with its actors funded: deployed by `onus.chain.deploy`, as in production."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from eth_utils import keccak, to_checksum_address
-
-from onus.protocol import ParamBounds, Params, Peers, preset
+from onus.chain import LocalSigner, Rpc, Sender
+from onus.chain.deploy import ADMIN, COUNCIL, GUARDIAN, Terms
+from onus.chain.deploy import deploy as deploy_system
+from onus.chain.sender import create_address
+from onus.protocol import ParamBounds, Params, Peers, preset, to_address
 from tests.support.actors import NAMES, actor
-from tests.support.chain import Chain, Contract, Tx
+from tests.support.chain import Chain, Contract, Event
 
-ADMIN, COUNCIL, GUARDIAN = 0, 1, 2
-COUNCIL_FUNCTIONS = {
-    "Parameters": ("add", "openCommitments"),
-    "Models": ("allowVerifier", "disallowVerifier"),
-}
-GUARDIAN_FUNCTIONS = {"Parameters": ("closeCommitments",)}
+__all__ = [
+    "ADMIN",
+    "COUNCIL",
+    "GUARDIAN",
+    "UNIT",
+    "WEALTH",
+    "Deployment",
+    "create_address",
+    "deploy",
+    "plan_peers",
+]
+
 UNIT = 10**18
 WEALTH = 1_000_000 * UNIT
 # Accounts that stake and pay: they start with tokens, and both contracts that hold tokens may pull them.
@@ -39,7 +49,7 @@ class Deployment:
     settlement: Contract
     disputes: Contract
     verifier: Contract
-    history: tuple[Tx, ...]
+    history: tuple[Event, ...]
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
@@ -55,18 +65,10 @@ class Deployment:
         )
 
 
-def create_address(sender: str, nonce: int) -> str:
-    """Where a contract created by `sender` with `nonce` will be."""
-    number = b"" if nonce == 0 else nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
-    rlp = number if len(number) == 1 and number[0] < 0x80 else bytes([0x80 + len(number)]) + number
-    body = b"\x94" + bytes.fromhex(sender[2:]) + rlp
-    return to_checksum_address(keccak(bytes([0xC0 + len(body)]) + body)[12:])
-
-
-def plan_peers(deployer_address: str, nonce: int, *, token: str, authority: str, treasury: str) -> Peers:
+def plan_peers(deployer: str, nonce: int, *, token: str, authority: str, treasury: str) -> Peers:
     """The peers of six contracts created in order from `nonce` on."""
     names = ("parameters", "models", "operators", "escrow", "settlement", "disputes")
-    places = {name: create_address(deployer_address, nonce + i) for i, name in enumerate(names)}
+    places = {name: create_address(to_address(deployer), nonce + i) for i, name in enumerate(names)}
     return Peers(authority=authority, token=token, treasury=treasury, **places)  # type: ignore[arg-type]
 
 
@@ -77,7 +79,7 @@ def deploy(
     params: Params | None = None,
     bounds: ParamBounds | None = None,
 ) -> Deployment:
-    """Deploys a system with the OP-stack parameters unless others are given, and hands it to council and guardian.
+    """Deploys a system (OP-stack parameters unless others are given), hands it to council and guardian.
 
     Args:
         chain: where.
@@ -88,51 +90,50 @@ def deploy(
     start = preset("op-stack")
     params, bounds = params or start.params, bounds or start.bounds
     chain.rpc("anvil_autoImpersonateAccount", True)
-    people = [actor(name) for name in NAMES]
-    chain.fund(*(person.address for person in people))
-    deployer, council, guardian = actor("deployer"), actor("council"), actor("guardian")
-    history: list[Tx] = []
-    chain.listeners.append(history.append)
-
-    settlement_token = chain.deploy(token, sender=deployer)
-    governance = chain.deploy("Governance", deployer, bounds.council_delay, sender=deployer)
-    nonce = int(chain.rpc("eth_getTransactionCount", deployer.address, "latest"), 16)
-    peers = plan_peers(
-        deployer.address,
-        nonce,
-        token=settlement_token.address,
-        authority=governance.address,
-        treasury=actor("treasury").address,
+    chain.fund(*(actor(name).address for name in NAMES))
+    deployer = actor("deployer")
+    from_block = chain.rpc("eth_blockNumber")
+    own_token = None if token == "TestToken" else chain.deploy(token, sender=deployer)
+    terms = Terms(
+        chain_id=int(chain.rpc("eth_chainId"), 16),
+        name="tests",
+        params=params,
+        bounds=bounds,
+        council=to_address(actor("council").address),
+        guardian=to_address(actor("guardian").address),
+        treasury=to_address(actor("treasury").address),
+        token=own_token and to_address(own_token.address),
     )
-    parameters = chain.deploy("Parameters", peers, bounds, params, sender=deployer)
-    models = chain.deploy("Models", peers, sender=deployer)
-    operators = chain.deploy("Operators", peers, sender=deployer)
-    escrow = chain.deploy("Escrow", peers, sender=deployer)
-    settlement = chain.deploy("Settlement", peers, sender=deployer)
-    disputes = chain.deploy("Disputes", peers, sender=deployer)
-    verifier = chain.deploy("TraceVerifier", sender=deployer)
-    chain.fund(*(c.address for c in (parameters, models, operators, escrow, settlement, disputes)))
+    sender = Sender(Rpc(chain.w3), LocalSigner(deployer.key), poll_seconds=0.01)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "manifest.json"
+        manifest = deploy_system(sender, terms, chain.artifacts, path=path, say=lambda _: None)
 
-    # The admin may call what no role was given yet: the first verifier needs no delay.
-    models.allowVerifier(verifier, sender=deployer)
-    targets = {"Parameters": parameters, "Models": models}
-    for role, functions in ((COUNCIL, COUNCIL_FUNCTIONS), (GUARDIAN, GUARDIAN_FUNCTIONS)):
-        for name, methods in functions.items():
-            selectors = [getattr(targets[name], method).selector for method in methods]
-            governance.setTargetFunctionRole(targets[name], selectors, role, sender=deployer)
-    governance.grantRole(GUARDIAN, guardian, 0, sender=deployer)
-    governance.grantRole(COUNCIL, council, bounds.council_delay, sender=deployer)
-    governance.grantRole(ADMIN, council, bounds.council_delay, sender=deployer)
-    governance.renounceRole(ADMIN, deployer, sender=deployer)
+    def at(name: str) -> Contract:
+        return chain.at(name, manifest.address(name))
 
+    settlement_token = own_token or chain.at("TestToken", manifest.address("Token"))
+    parameters, models, operators, escrow = at("Parameters"), at("Models"), at("Operators"), at("Escrow")
+    governance, settlement, disputes = at("Governance"), at("Settlement"), at("Disputes")
+    # Contracts act themselves where a test speaks for one of them.
+    chain.fund(*(each.address for each in (parameters, models, operators, escrow, settlement, disputes)))
     for name in WEALTHY:
         settlement_token.mint(actor(name), WEALTH, sender=deployer)
         for spender in (operators, escrow):
             settlement_token.approve(spender, 2**256 - 1, sender=actor(name))
-    chain.listeners.remove(history.append)
     return Deployment(
         chain=chain,
-        peers=peers,
+        peers=Peers(
+            authority=governance.address,
+            token=settlement_token.address,
+            treasury=terms.treasury,
+            parameters=parameters.address,
+            models=models.address,
+            operators=operators.address,
+            escrow=escrow.address,
+            settlement=settlement.address,
+            disputes=disputes.address,
+        ),
         params=params,
         bounds=bounds,
         governance=governance,
@@ -143,6 +144,6 @@ def deploy(
         escrow=escrow,
         settlement=settlement,
         disputes=disputes,
-        verifier=verifier,
-        history=tuple(history),
+        verifier=at("TraceVerifier"),
+        history=tuple(chain.events(from_block)),
     )

@@ -62,7 +62,7 @@ def prompt_world(another_world: Callable[..., World]) -> World:
     return another_world(bounds=replace(preset("op-stack").bounds, council_delay=0))
 
 
-class _isolated:  # noqa: N801
+class _isolated:
     """A snapshot, and a clock that only transactions move: one second a block."""
 
     def __init__(self, chain: Chain) -> None:

@@ -1,7 +1,7 @@
 """Every bucket of the two contracts that hold tokens, added up: what solvency is checked against.
 
-The ledger remembers who and what took part (accounts, reservations, batches, challenges) from the transactions of
-its test; the amounts it reads through getters each time.
+The ledger remembers who and what took part (accounts, reservations, batches, challenges) from the
+transactions of its test; the amounts it reads through getters each time.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Ledger:
     _sets: int = 1
 
     def __post_init__(self) -> None:
-        for tx in self.deployment.history:
-            self.record(tx)
+        for event in self.deployment.history:
+            self._record(event, direct=False)
 
     def __deepcopy__(self, _: object) -> Ledger:
         result = copy(self)
@@ -107,7 +107,15 @@ class Ledger:
         sets = range(1, self._sets + 1)
         keys: list[list[Any]] = [
             list(each)
-            for each in (self.operators, self.headers, self.challenges, self.accounts, self.reservations, sets, sets)
+            for each in (
+                self.operators,
+                self.headers,
+                self.challenges,
+                self.accounts,
+                self.reservations,
+                sets,
+                sets,
+            )
         ]
         readers: list[Callable[[Any], Call]] = [
             lambda operator: (d.operators.stateOf, (operator,)),

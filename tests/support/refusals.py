@@ -1,4 +1,4 @@
-"""Refusals that leave no trace: the exact error, when simulated and when sent, and every contract as it was."""
+"""Refusals that leave no trace: the exact error, simulated and sent, and every contract as it was."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def refused(
 def variants(value: S, **others: Any) -> dict[str, S]:
     """A struct with one field wrong at a time: `{field: struct}`.
 
-    Numbers become one more, words and addresses the same with another last bit, unless `others` says otherwise.
+    Numbers become one more, words and addresses get another last bit, unless `others` says otherwise.
     """
     changed = {}
     for field in fields(value):  # type: ignore[arg-type]

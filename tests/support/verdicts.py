@@ -53,7 +53,9 @@ class Double:
         """What the verifier is given of a model."""
         return ModelCommitment.from_abi(self.world.models.verdictInfo(model).commitment)
 
-    def accept(self, receipt: Receipt, evidence: bytes = EVIDENCE, *, slot: int = 3, element: int = 17) -> None:
+    def accept(
+        self, receipt: Receipt, evidence: bytes = EVIDENCE, *, slot: int = 3, element: int = 17
+    ) -> None:
         """From now on this evidence shows a fault of this receipt's execution."""
         execution = Execution(
             input_root=receipt.input_root, output_root=receipt.output_root, trace_root=receipt.trace_root
@@ -90,7 +92,9 @@ def header_case(world: World, model: ModelId, *, leaf: int = 1, **wrong: Any) ->
     return Case(batch, leaf, FaultKind.HEADER, faults.HEADER_EVIDENCE)
 
 
-def request_case(world: World, model: ModelId, *, leaf: int = 1, request: Request | None = None, **wrong: Any) -> Case:
+def request_case(
+    world: World, model: ModelId, *, leaf: int = 1, request: Request | None = None, **wrong: Any
+) -> Case:
     """A leaf that breaks its request (with a higher fee than allowed, unless said otherwise)."""
     request = request or world.request(world.alice, model, max_fee=10**16 - 1)
     receipts = [world.receipt(world.op1, model) for _ in range(3)]

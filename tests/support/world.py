@@ -9,8 +9,8 @@
         world.assert_solvent()
 
 Contracts are attributes (`world.settlement.batchOf(id)`, see `tests.support.chain`), and so are actors
-(`world.op1`, see `tests.support.actors`). Receipts, trees, headers, claims and vouchers come from `onus.protocol`, so
-every test holds Python against Solidity as well.
+(`world.op1`, see `tests.support.actors`). Receipts, trees, headers, claims and vouchers come from
+`onus.protocol`, so every test holds Python against Solidity as well.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class World:
         """Stops recording; the fixture calls it."""
         self.chain.listeners.remove(self.ledger.record)
 
-    # ---- Time -------------------------------------------------------------------------------------------------------
+    # ---- Time ---------------------------------------------------------------------------------------------
 
     @property
     def now(self) -> int:
@@ -136,9 +136,11 @@ class World:
         self.ledger = ledger
         self.chain.listeners.append(self.ledger.record)
 
-    # ---- Reverts ----------------------------------------------------------------------------------------------------
+    # ---- Reverts ------------------------------------------------------------------------------------------
 
-    def revert_of(self, method: Method, *args: Any, sender: Any = None, at: int | None = None) -> Revert | None:
+    def revert_of(
+        self, method: Method, *args: Any, sender: Any = None, at: int | None = None
+    ) -> Revert | None:
         """Why a call would revert now; None if it would not. Changes nothing."""
         return method.revert(*args, sender=sender, at=at)
 
@@ -153,17 +155,19 @@ class World:
         actual = dict(zip(names, revert.args, strict=True))
         for name, value in fields.items():
             assert name in actual, f"{error} has the fields {names}"
-            assert actual[name] == plain(value), f"{error}.{name}: {actual[name]!r}, expected {plain(value)!r}"
+            assert actual[name] == plain(value), (
+                f"{error}.{name}: {actual[name]!r}, expected {plain(value)!r}"
+            )
         return revert
 
     def _error_fields(self, error: str) -> list[str]:
         entry = next(e for e in self.chain.codec.errors.values() if e["name"] == error)
         return [part["name"] for part in entry["inputs"]]
 
-    # ---- Setting up -------------------------------------------------------------------------------------------------
+    # ---- Setting up ---------------------------------------------------------------------------------------
 
     def spec(self, **overrides: Any) -> ModelSpec:
-        """A model that can be registered; a new manifest each time. Fields of spec, manifest or commitment by name."""
+        """A model that can be registered, new each time; fields of spec, manifest or commitment by name."""
         number = next(self._numbers)
 
         def pick(cls: type, values: dict[str, Any]) -> dict[str, Any]:
@@ -233,7 +237,9 @@ class World:
         """The first signing key of an operator of `operator_ready`."""
         return actor(f"signer{op.name[-1]}")
 
-    def payer_ready(self, payer: Actor | None = None, op: Actor | None = None, amount: int = 100 * UNIT) -> Actor:
+    def payer_ready(
+        self, payer: Actor | None = None, op: Actor | None = None, amount: int = 100 * UNIT
+    ) -> Actor:
         """Deposits and reserves for an operator (alice for op1)."""
         payer = payer or self.alice
         self.escrow.depositAndReserve(op or self.op1, amount, sender=payer)
@@ -245,7 +251,7 @@ class World:
         self.payer_ready()
         return self.register_model()
 
-    # ---- Messages ---------------------------------------------------------------------------------------------------
+    # ---- Messages -----------------------------------------------------------------------------------------
 
     def voucher(
         self,
@@ -280,9 +286,15 @@ class World:
         return request
 
     def receipt(
-        self, op: Actor, model: ModelId, *, payer: Actor | None = None, request: Request | None = None, **overrides: Any
+        self,
+        op: Actor,
+        model: ModelId,
+        *,
+        payer: Actor | None = None,
+        request: Request | None = None,
+        **overrides: Any,
     ) -> Receipt:
-        """What an operator answers to a request (a new one by alice): 1 cent, 5 cents of stake, served now."""
+        """What an operator answers to a request (a new one by alice): 1 cent, 5 cents of stake, now."""
         request = request or self.request(payer or self.alice, model)
         now = self.now
         values: dict[str, Any] = {
@@ -353,7 +365,9 @@ class World:
             tree=tree,
         )
 
-    def faulty_batch(self, op: Actor, model: ModelId, *, at: int = 0, count: int = 3, **options: Any) -> Batch:
+    def faulty_batch(
+        self, op: Actor, model: ModelId, *, at: int = 0, count: int = 3, **options: Any
+    ) -> Batch:
         """A batch whose leaf `at` has a higher fee than its header: a provable fault of kind Header."""
         batch = self.batch(op, model, count=count, **options)
         receipts = list(batch.receipts)
@@ -370,7 +384,7 @@ class World:
             result.append(self.voucher(people[claim.payer], batch.header.operator, amount=drawn[claim.payer]))
         return result
 
-    # ---- A batch's life ---------------------------------------------------------------------------------------------
+    # ---- A batch's life -----------------------------------------------------------------------------------
 
     def id_of(self, batch: Batch) -> BatchId:
         """The batch's id, by Python."""
@@ -418,7 +432,9 @@ class World:
         headers = [batch.header for batch in batches]
         return self.settlement.finalize(headers, sender=sender or self.stranger, at=at)
 
-    def sealed(self, batch: Batch, leaf_index: int = 0, *, by: Actor | None = None, salt: bytes = b"") -> Sealed:
+    def sealed(
+        self, batch: Batch, leaf_index: int = 0, *, by: Actor | None = None, salt: bytes = b""
+    ) -> Sealed:
         """A challenge that was not sent."""
         by = by or self.watcher1
         opening = Opening(leaf_index=leaf_index, salt=salt or keccak256(b"salt %d" % next(self._numbers)))
@@ -443,9 +459,13 @@ class World:
         proof = batch.proof(sealed.opening.leaf_index)
         return batch.header, sealed.opening.salt, proof, kind, evidence
 
-    def prove(self, batch: Batch, sealed: Sealed, *, kind: FaultKind = FaultKind.HEADER, evidence: bytes = b"") -> Tx:
+    def prove(
+        self, batch: Batch, sealed: Sealed, *, kind: FaultKind = FaultKind.HEADER, evidence: bytes = b""
+    ) -> Tx:
         """Shows the fault of the sealed leaf."""
-        return self.disputes.prove(*self.prove_args(batch, sealed, kind=kind, evidence=evidence), sender=sealed.by)
+        return self.disputes.prove(
+            *self.prove_args(batch, sealed, kind=kind, evidence=evidence), sender=sealed.by
+        )
 
     def convict(self, batch: Batch, leaf_index: int = 0, *, by: Actor | None = None) -> Sealed:
         """Challenges and proves a leaf of `faulty_batch`; the winner's key settles it."""
@@ -459,7 +479,7 @@ class World:
             batch.header, batch.claims, winner.key, sender=sender or self.stranger, at=at
         )
 
-    # ---- Governance -------------------------------------------------------------------------------------------------
+    # ---- Governance ---------------------------------------------------------------------------------------
 
     def govern(self, method: Method, *args: Any) -> Tx:
         """The council schedules a call, waits for its delay, and executes it."""
@@ -468,7 +488,7 @@ class World:
         self.forward(self.deployment.bounds.council_delay)
         return self.governance.execute(method.contract, data, sender=self.council)
 
-    # ---- Money ------------------------------------------------------------------------------------------------------
+    # ---- Money --------------------------------------------------------------------------------------------
 
     def free(self, owner: Any) -> int:
         """Free balance in Escrow."""

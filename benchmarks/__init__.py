@@ -1,0 +1,1 @@
+"""Gas and speed, measured; results are committed in `benchmarks/results`."""

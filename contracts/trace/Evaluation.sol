@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ITraceVerifier} from "../interfaces/ITraceVerifier.sol";
+import {DType} from "./DType.sol";
+import {Convolution} from "./Convolution.sol";
+import {Elementwise} from "./Elementwise.sol";
+import {Movement} from "./Movement.sol";
+import {Opcode} from "./Opcode.sol";
+import {Pooling} from "./Pooling.sol";
+import {Rescale} from "./Rescale.sol";
+import {Entry, Source, Tensor} from "./Step.sol";
+
+/// @title Evaluation
+/// @notice The value of one element (docs/trace.md, 4): `value` and `evaluate` call each other through the operators.
+/// @dev The functions on this cycle are small and keep what they can in memory: each nesting of them takes its part of
+/// the 1,024 words of the stack, which `Linking.MAX_DEPTH` accounts for.
+library Evaluation {
+    /// @notice Element `index` (row-major) of input `which` of an entry.
+    function value(Entry entry, uint256 which, uint256 index) internal pure returns (int256) {
+        Source source = entry.source(which);
+        if (source.isComputed()) return evaluate(source.entry(), index);
+        Tensor tensor = source.tensor();
+        return tensor.element(source.isStored() ? index : tensor.descriptor().position(index));
+    }
+
+    /// @notice Element `index` (row-major) of the output of an entry, recomputed.
+    function evaluate(Entry entry, uint256 index) internal pure returns (int256) {
+        return DType.wrap(entry.output().dtype(), compute(entry, index));
+    }
+
+    /// @dev The same before the reduction to the output type.
+    function compute(Entry entry, uint256 index) private pure returns (int256) {
+        uint256 opcode = entry.opcode();
+        if (opcode < Opcode.CLAMP) {
+            if (opcode == Opcode.CONV2D) return Convolution.conv2d(entry, index);
+            if (opcode == Opcode.DEPTHWISE_CONV2D) return Convolution.depthwise(entry, index);
+            if (opcode == Opcode.MAX_POOL2D) return Pooling.maximum(entry, index);
+        } else if (opcode < Opcode.RESHAPE) {
+            if (opcode == Opcode.CLAMP) return Elementwise.clamp(entry, index);
+            if (opcode == Opcode.ADD) return Elementwise.add(entry, index);
+        } else {
+            if (opcode == Opcode.RESCALE) return Rescale.rescale(entry, index);
+            if (opcode == Opcode.TRANSPOSE) return Movement.transpose(entry, index);
+            if (opcode == Opcode.RESHAPE || opcode == Opcode.IDENTITY) return Movement.identity(entry, index);
+        }
+        revert ITraceVerifier.Trace_Opcode(opcode);
+    }
+}

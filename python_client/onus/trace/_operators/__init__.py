@@ -1,0 +1,34 @@
+"""The operators of the format: what the file may hold, what an entry means, what a step needs.
+
+`OPERATORS` is the one list of them. The engine's kernels stand apart (`_kernels`), so that the two
+definitions of an operator can be held against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from onus.trace._entry import Opcode
+from onus.trace._operators._base import Box, Lowered, Operand, Operator, Read, Source
+from onus.trace._operators._convolution import Conv2d, DepthwiseConv2d
+from onus.trace._operators._elementwise import Add, Clamp
+from onus.trace._operators._movement import Identity, Reshape, Transpose, permutation
+from onus.trace._operators._pooling import MaxPool2d
+from onus.trace._operators._rescale import Rescale
+
+__all__ = ["OPERATORS", "Box", "Lowered", "Operand", "Operator", "Read", "Source", "permutation"]
+
+OPERATORS: Mapping[Opcode, Operator] = {
+    operator.opcode: operator
+    for operator in (
+        Conv2d(),
+        DepthwiseConv2d(),
+        MaxPool2d(),
+        Clamp(),
+        Add(),
+        Reshape(),
+        Transpose(),
+        Rescale(),
+        Identity(),
+    )
+}

@@ -1,0 +1,1 @@
+"""The main job from end to end, on a chain of its own: see `scripts.demo.run`."""

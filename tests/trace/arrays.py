@@ -1,0 +1,114 @@
+"""The operators as array expressions: whole tensors at once, in unbounded integers, from the text of TOSA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.trace.spec import Entry, Kind, Op, Tensor, Type
+
+Integers = np.ndarray[Any, Any]
+"""Of Python's integers."""
+
+
+def array(tensor: Tensor) -> Integers:
+    """All elements of a tensor."""
+    if tensor.kind is Kind.VIRTUAL:
+        assert tensor.producer
+        return output(tensor.producer)
+    return np.array(tensor.values, object).reshape(tensor.shape)
+
+
+def output(entry: Entry) -> Integers:
+    """All elements of an entry's output."""
+    inputs = [array(t) for t in entry.inputs]
+    result = _OPERATORS[Op(entry.op)](entry, *inputs)
+    return exact(wrap(result, entry.output.type)).reshape(entry.output.shape)
+
+
+def exact(x: Any) -> Integers:
+    """Python's integers again, where numpy has made machine integers."""
+    return np.asarray(np.frompyfunc(int, 1, 1)(x), object)
+
+
+def wrap(x: Integers, to: Type) -> Integers:
+    half = 1 << (to.bits - 1)
+    return (x != 0) * 1 if to is Type.BOOL else (x + half) % (2 * half) - half
+
+
+def rescale(entry: Entry, x: Integers, scales: Integers | None = None) -> Integers:
+    flags, to = entry["flags"], entry.output.type
+    scales = exact([entry["shift"] * 2**32 + entry["multiplier"]]) if scales is None else scales
+    if flags & 8:
+        x = x % (1 << entry.inputs[0].type.bits)
+    v = exact(x - entry["input_zp"])
+    shift = scales // 2**32
+    # apply_scale_32 and apply_scale_16, in the order of the text: round, multiply, add, shift.
+    rounding = exact((exact(1) << shift) // 2)
+    if flags & 2:
+        rounding = rounding + exact(np.where(shift > 31, np.where(v >= 0, 1 << 30, -(1 << 30)), 0))
+    y = exact((v * (scales % 2**32) + rounding >> shift) + entry["output_zp"])
+    low, high = (0, (1 << to.bits) - 1) if flags & 16 else (to.low, to.high)
+    return np.minimum(np.maximum(y, low), high)
+
+
+def transpose(entry: Entry, x: Integers) -> Integers:
+    return x.transpose([entry[f"perm{k}"] for k in range(x.ndim)])
+
+
+def padded(entry: Entry, x: Integers, fill: int) -> Integers:
+    """The image with a border wide enough for every window."""
+    high = 2**6
+    pads = ((0, 0), (entry["pad_top"], high), (entry["pad_left"], high), (0, 0))
+    return exact(np.pad(x, pads, constant_values=fill))
+
+
+def windows(entry: Entry, x: Integers, rows: int, columns: int) -> list[list[Integers]]:
+    """For each cell of the kernel what it sees: (N, OH, OW, C)."""
+    dilation_y, dilation_x = entry.attributes.get("dilation_y", 1), entry.attributes.get("dilation_x", 1)
+    _, height, width, _ = entry.output.shape
+
+    def seen(j: int, i: int) -> Integers:
+        y, x_ = j * dilation_y, i * dilation_x
+        stride_y, stride_x = entry["stride_y"], entry["stride_x"]
+        part = x[:, y : y + (height - 1) * stride_y + 1 : stride_y]
+        return part[:, :, x_ : x_ + (width - 1) * stride_x + 1 : stride_x]
+
+    return [[seen(j, i) for i in range(columns)] for j in range(rows)]
+
+
+def conv2d(entry: Entry, x: Integers, w: Integers, bias: Integers) -> Integers:
+    image, kernel = padded(entry, x - entry["input_zp"], 0), w - entry["weight_zp"]
+    cells = windows(entry, image, *w.shape[1:3])
+    taps = [
+        np.tensordot(seen, kernel[:, j, i], (3, 1))
+        for j, row in enumerate(cells)
+        for i, seen in enumerate(row)
+    ]
+    return sum(taps) + bias
+
+
+def depthwise_conv2d(entry: Entry, x: Integers, w: Integers, bias: Integers) -> Integers:
+    image, kernel = padded(entry, x - entry["input_zp"], 0), w - entry["weight_zp"]
+    cells = windows(entry, image, *w.shape[:2])
+    taps = [seen[..., None] * kernel[j, i] for j, row in enumerate(cells) for i, seen in enumerate(row)]
+    return sum(taps).reshape(entry.output.shape) + bias
+
+
+def max_pool2d(entry: Entry, x: Integers) -> Integers:
+    cells = windows(entry, padded(entry, x, entry.output.type.low), entry["kernel_y"], entry["kernel_x"])
+    return np.maximum.reduce([seen for row in cells for seen in row])
+
+
+_OPERATORS = {
+    Op.CONV2D: conv2d,
+    Op.DEPTHWISE_CONV2D: depthwise_conv2d,
+    Op.MAX_POOL2D: max_pool2d,
+    Op.CLAMP: lambda entry, x: np.minimum(np.maximum(x, entry["min"]), entry["max"]),
+    Op.ADD: lambda entry, a, b: a + b,
+    Op.RESHAPE: lambda entry, x: x.reshape(entry.output.shape),
+    Op.TRANSPOSE: transpose,
+    Op.RESCALE: rescale,
+    Op.IDENTITY: lambda entry, x: x,
+}

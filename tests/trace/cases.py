@@ -1,0 +1,292 @@
+"""Random small programs around one operator: shapes, attributes and values at and around their extremes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from random import Random
+
+from tests.trace.spec import PADS, Entry, Evaluation, Execution, Kind, Op, Program, Tensor, Type
+
+NARROW = (Type.INT8, Type.INT16)
+NUMBERS = (Type.INT8, Type.INT16, Type.INT32, Type.INT48)
+LENGTHS = (1, 2, 3, 5, 8, 13, 31, 32, 33, 40, 64, 65, 100, 129)
+"""Of contractions: around 8 and 32, which the contract takes at once."""
+
+
+@dataclass
+class Case:
+    """A program, the entry under test, and an element of its output."""
+
+    program: Program
+    entry: Entry
+    element: int
+
+    def settle(self) -> int:
+        """Makes the accused element right; returns it."""
+        value = Evaluation().evaluate(self.entry, self.element)
+        self.entry.output.values[self.element] = value
+        return value
+
+    def settle_all(self) -> None:
+        """Makes the whole accused tensor right."""
+        for index in range(self.entry.output.count):
+            self.entry.output.values[index] = Evaluation().evaluate(self.entry, index)
+
+    def execution(self) -> Execution:
+        return Execution(self.program)
+
+
+def case(op: Op, seed: int) -> Case:
+    """The case of this number; the same every time."""
+    return _Builder(Random(f"{op.name} {seed}")).case(op)
+
+
+@dataclass
+class _Builder:
+    random: Random
+    inputs: list[Tensor] = field(default_factory=list)
+    constants: list[Tensor] = field(default_factory=list)
+    materialised: list[Entry] = field(default_factory=list)
+    virtual: list[Entry] = field(default_factory=list)
+
+    # ---- Parts ---------------------------------------------------------------------------------------------
+
+    def chance(self, probability: float) -> bool:
+        return self.random.random() < probability
+
+    def values(self, type_: Type, count: int) -> list[int]:
+        low, high = type_.low, type_.high
+        manner = self.random.randrange(4)
+        if manner == 0:
+            return [self.random.choice((low, high)) for _ in range(count)]
+        if manner == 1:
+            return [self.random.randint(max(low, -3), min(high, 3)) for _ in range(count)]
+        return [
+            self.random.choice((low, high, *(self.random.randint(low, high) for _ in range(3))))
+            for _ in range(count)
+        ]
+
+    def shape(self, rank: int, high: int = 5) -> tuple[int, ...]:
+        return tuple(self.random.randint(1, high) for _ in range(rank))
+
+    def permutation(self, rank: int) -> tuple[int, ...]:
+        return tuple(self.random.sample(range(rank), rank))
+
+    def layout(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        order = self.permutation(len(shape))
+        return () if self.chance(0.5) or list(order) == sorted(order) else order
+
+    def constant(
+        self, type_: Type, shape: tuple[int, ...], values: list[int] | None = None, layout: float = 0
+    ) -> Tensor:
+        order = self.layout(shape) if self.chance(layout) else ()
+        tensor = Tensor(Kind.CONSTANT, type_, shape, values or self.values(type_, prod(shape)), order)
+        self.constants.append(tensor)
+        return tensor
+
+    def input(self, type_: Type, shape: tuple[int, ...]) -> Tensor:
+        tensor = Tensor(Kind.INPUT, type_, shape, self.values(type_, prod(shape)))
+        self.inputs.append(tensor)
+        return tensor
+
+    def committed(self, type_: Type, shape: tuple[int, ...]) -> Tensor:
+        """An input, a constant, or a tensor that another operator made."""
+        match self.random.randrange(3):
+            case 0:
+                return self.input(type_, shape)
+            case 1:
+                return self.constant(type_, shape, layout=0.3)
+        source = self.input(type_, shape)
+        tensor = Tensor(Kind.MATERIALISED, type_, shape, [*source.values], self.layout(shape))
+        self.materialised.append(Entry(Op.IDENTITY, tensor, [source]))
+        return tensor
+
+    def source(self, type_: Type, shape: tuple[int, ...], depth: int = 2) -> Tensor:
+        """A committed tensor, or a virtual one at the end of a short chain."""
+        if depth == 0 or self.chance(0.45):
+            return self.committed(type_, shape)
+        output = Tensor(Kind.VIRTUAL, type_, shape)
+        match self.random.randrange(6):
+            case 0:
+                rows = self.random.choice([n for n in range(1, output.count + 1) if output.count % n == 0])
+                entry = Entry(
+                    Op.RESHAPE, output, [self.source(type_, (rows, output.count // rows), depth - 1)]
+                )
+            case 1:
+                entry = Entry(Op.IDENTITY, output, [self.source(type_, shape, depth - 1)])
+            case 2:
+                order = self.permutation(len(shape))
+                before = tuple(shape[order.index(axis)] for axis in range(len(shape)))
+                source = self.committed(type_, before)
+                if source.kind is Kind.MATERIALISED and self.chance(0.6):
+                    # Stored as it is read: the contract then reads it without the detour.
+                    source.layout = () if list(order) == sorted(order) else order
+                entry = Entry(Op.TRANSPOSE, output, [source], _permutation(order))
+            case 3:
+                entry = self.clamp(output, self.source(type_, shape, depth - 1))
+            case 4:
+                entry = self.rescale(output, self.source(self.random.choice(NUMBERS), shape, depth - 1))
+            case _:
+                entry = Entry(
+                    Op.ADD, output, [self.source(type_, s, depth - 1) for s in self.narrowed(shape)]
+                )
+        self.virtual.append(entry)
+        return output
+
+    def narrowed(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Two shapes that are broadcast to this one."""
+        pairs = [self.random.choice(((n, n), (n, n), (1, n), (n, 1))) for n in shape]
+        return tuple(a for a, _ in pairs), tuple(b for _, b in pairs)
+
+    # ---- Operators -----------------------------------------------------------------------------------------
+
+    def clamp(self, output: Tensor, x: Tensor) -> Entry:
+        low = self.random.randint(-200, 100)
+        high = self.random.choice((low + self.random.randint(0, 200), 2**31 - 1))
+        return Entry(Op.CLAMP, output, [x], {"min": self.random.choice((low, -(2**31))), "max": high})
+
+    def rescale(self, output: Tensor, x: Tensor) -> Entry:
+        r = self.random
+        flags = r.randrange(32) & (31 if output.shape else ~4)
+        zero = (
+            0,
+            0,
+            r.randint(-128, 127),
+            r.randint(-128, 255),
+            -(2**31),
+            2**31 - 1,
+            r.randint(-(2**31), 2**31 - 1),
+        )
+        inputs, scale = [x], self.scale()
+        if flags & 4:
+            scales = [
+                (shift << 32) + multiplier
+                for multiplier, shift in (self.scale() for _ in range(output.shape[-1]))
+            ]
+            inputs.append(self.constant(Type.INT48, output.shape[-1:], scales))
+            scale = (0, 0)
+        attributes = {"multiplier": scale[0], "shift": scale[1], "flags": flags}
+        attributes |= {"input_zp": r.choice(zero), "output_zp": r.choice(zero)}
+        return Entry(Op.RESCALE, output, inputs, attributes)
+
+    def scale(self) -> tuple[int, int]:
+        r = self.random
+        multiplier = r.choice(
+            (1 << 30, 2**31 - 1, 0, 1, r.getrandbits(31), r.getrandbits(31), r.getrandbits(10))
+        )
+        return multiplier, r.choice((2, 2, 30, 31, 32, 62, 62, r.randint(2, 62), r.randint(2, 62)))
+
+    def window(self, op: Op) -> Case:
+        r, pool = self.random, op is Op.MAX_POOL2D
+        type_ = r.choice((Type.INT8, Type.INT8, Type.INT8, Type.INT16))
+        kernel = self.shape(2, 4)
+        channels = r.choice(LENGTHS) if op is Op.CONV2D and type_ is Type.INT8 else r.randint(1, 9)
+        shape = (r.randint(1, 2), *self.shape(2, 7), channels)
+        attributes = {name: r.randint(0, 3) for name in PADS}
+        attributes |= {"stride_y": r.randint(1, 3), "stride_x": r.randint(1, 3)}
+        dilation = (1, 1) if pool else (r.randint(1, 3), r.choice((1, 1, 2, 3)))
+
+        def size(axis: int) -> int:
+            pads = sum(attributes[name] for name in PADS[2 * axis : 2 * axis + 2])
+            room = shape[1 + axis] - 1 + pads - (kernel[axis] - 1) * dilation[axis]
+            return max(0, room) // attributes[("stride_y", "stride_x")[axis]] + 1
+
+        area = (shape[0], size(0), size(1))
+        if pool:
+            attributes |= {"kernel_y": kernel[0], "kernel_x": kernel[1]}
+            output = Tensor(Kind.MATERIALISED, type_, (*area, channels))
+            return self.finish(Entry(op, output, [self.source(type_, shape)], attributes))
+        attributes |= {"dilation_y": dilation[0], "dilation_x": dilation[1]}
+        return self.convolution(op, shape, kernel, area, type_, attributes)
+
+    def convolution(
+        self,
+        op: Op,
+        shape: tuple[int, ...],
+        kernel: tuple[int, ...],
+        area: tuple[int, ...],
+        type_: Type,
+        attributes: dict[str, int],
+    ) -> Case:
+        r, wide = self.random, Type.INT48 if type_ is Type.INT16 else Type.INT32
+        channels, factor = shape[3], r.randint(1, 3)
+        outputs = channels * factor if op is Op.DEPTHWISE_CONV2D else factor
+        weights = (*kernel, channels, factor) if op is Op.DEPTHWISE_CONV2D else (outputs, *kernel, channels)
+        kind = r.choice((Type.INT8, Type.INT8, Type.INT8, Type.INT4))
+        image = self.source(type_, shape, r.choice((0, 0, 1)))
+        weight = (
+            self.source(kind, weights, 1)
+            if kind is Type.INT8 and self.chance(0.15)
+            else self.constant(kind, weights, layout=0.2)
+        )
+        bias = self.source(wide, r.choice(((outputs,), (outputs,), (1,))), r.choice((0, 0, 0, 1)))
+        attributes["input_zp"] = r.choice(
+            (0, -128, 127, r.randint(-128, 127), r.randint(-(2**15), 2**15 - 1))
+        )
+        attributes["weight_zp"] = r.choice(
+            (0, -128, 127, r.randint(-128, 127), r.randint(-(2**15), 2**15 - 1))
+        )
+        inputs = [image, weight, bias]
+        if self.chance(0.5):
+            return self.finish(
+                Entry(op, Tensor(Kind.MATERIALISED, wide, (*area, outputs)), inputs, attributes)
+            )
+        sums = Tensor(Kind.VIRTUAL, wide, (*area, outputs))
+        self.virtual.append(Entry(op, sums, inputs, attributes))
+        return self.finish(self.rescale(Tensor(Kind.MATERIALISED, Type.INT8, sums.shape), sums))
+
+    def case(self, op: Op) -> Case:
+        """A case of one operator."""
+        r = self.random
+        made = Kind.MATERIALISED
+        match op:
+            case Op.CONV2D | Op.DEPTHWISE_CONV2D | Op.MAX_POOL2D:
+                return self.window(op)
+            case Op.CLAMP:
+                type_, shape = r.choice(NARROW), self.shape(r.randrange(5))
+                return self.finish(self.clamp(Tensor(made, type_, shape), self.source(type_, shape)))
+            case Op.RESCALE:
+                shape = self.shape(r.randrange(5))
+                x = self.source(r.choice(NUMBERS), shape, 1)
+                return self.finish(self.rescale(Tensor(made, r.choice(NUMBERS), shape), x))
+            case Op.ADD:
+                type_, shape = r.choice(NUMBERS), self.shape(r.randrange(6), 4)
+                inputs = [self.source(type_, s) for s in self.narrowed(shape)]
+                return self.finish(Entry(op, Tensor(made, type_, shape), inputs))
+        type_ = r.choice(list(Type))
+        rank = r.randint(1, 6) if op is Op.TRANSPOSE else r.randrange(5)
+        shape = self.shape(rank, 4)
+        order = self.permutation(rank)
+        before = {
+            Op.IDENTITY: shape,
+            Op.RESHAPE: (1, prod(shape), 1),
+            Op.TRANSPOSE: tuple(shape[order.index(axis)] for axis in range(rank)),
+        }[op]
+        x = self.committed(type_, before) if type_ in (Type.BOOL, Type.INT4) else self.source(type_, before)
+        attributes = _permutation(order) if op is Op.TRANSPOSE else {}
+        return self.finish(Entry(op, Tensor(made, type_, shape), [x], attributes))
+
+    def finish(self, entry: Entry) -> Case:
+        """Puts the entry among others that make the trees uneven."""
+        output = entry.output
+        output.layout = self.layout(output.shape)
+        output.values = [0] * output.count
+        others = [self.input(Type.INT8, (2,)) for _ in range(self.random.randint(1, 3))]
+        tail = [
+            Entry(Op.IDENTITY, Tensor(Kind.MATERIALISED, Type.INT8, (2,), [*others[0].values]), [others[0]])
+            for _ in range(self.random.randrange(3))
+        ]
+        if self.chance(0.5):
+            self.constant(Type.INT8, (5,))
+        self.random.shuffle(self.inputs)
+        self.random.shuffle(self.constants)
+        entries = [*self.materialised, entry, *tail, *self.virtual]
+        program = Program(self.inputs, self.constants, entries, outputs=len(tail) + 1)
+        return Case(
+            program, entry, self.random.choice((0, output.count - 1, self.random.randrange(output.count)))
+        )
+
+
+def _permutation(order: tuple[int, ...]) -> dict[str, int]:
+    return {f"perm{k}": axis for k, axis in enumerate(order)}

@@ -1,0 +1,423 @@
+"""Small `.tosa` files: written operator by operator, and random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from serializer.tosa_serializer import DType, Op, TosaSerializer, TosaSerializerAttribute
+
+from onus.trace import DType as Type
+
+Values = np.ndarray[Any, Any]
+_MOVED = (Type.INT8, Type.INT16, Type.INT32)
+SINGLE, INEXACT, DOUBLE = 1, 2, 3
+"""TOSA's rounding modes."""
+
+
+class Model:
+    """A file in the making. Tensors are known by their names.
+
+    Attributes:
+        shapes: shape of each tensor.
+        types: type of each tensor.
+        inputs: names of the inputs.
+        outputs: names of the outputs.
+    """
+
+    def __init__(self) -> None:
+        self._graph = TosaSerializer("", tosa_version_major=1, tosa_version_minor=0, tosa_version_draft=False)
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.types: dict[str, Type] = {}
+        self.inputs: list[str] = []
+        self.outputs: list[str] = []
+
+    def _name(self, kind: str) -> str:
+        return f"{kind}{len(self.shapes)}"
+
+    def _tensor(self, name: str, shape: Sequence[int], dtype: Type) -> str:
+        self._graph.currRegion.currBasicBlock.addTensor(name, list(shape), int(dtype))
+        self.shapes[name], self.types[name] = tuple(shape), dtype
+        return name
+
+    def input(self, shape: Sequence[int], dtype: Type = Type.INT8) -> str:
+        """An input tensor."""
+        name = self._tensor(self._name("input"), shape, dtype)
+        self._graph.currRegion.currBasicBlock.addInput(name)
+        self.inputs.append(name)
+        return name
+
+    def output(self, name: str) -> None:
+        """Makes a tensor an output."""
+        self.outputs.append(name)
+        self._graph.currRegion.currBasicBlock.addOutput(name)
+
+    def constant(self, values: Values, dtype: Type) -> str:
+        """A constant tensor."""
+        name = self._name("constant")
+        self._graph.addConst(list(values.shape), int(dtype), values, name=name)
+        self.shapes[name], self.types[name] = values.shape, dtype
+        return name
+
+    def vector(self, values: Sequence[int], dtype: Type) -> str:
+        """A constant of rank 1."""
+        return self.constant(np.array(values, np.int64), dtype)
+
+    def operator(
+        self, op: int, inputs: Sequence[str], shape: Sequence[int], dtype: Type, attribute: Any = None
+    ) -> str:
+        """Any operator with one output."""
+        name = self._tensor(self._name("tensor"), shape, dtype)
+        self._graph.addOperator(op, list(inputs), [name], attribute)
+        return name
+
+    def serialize(self) -> bytes:
+        """The file."""
+        return bytes(self._graph.serialize())
+
+    # ---- Operators -------------------------------------------------------------------------------
+
+    def conv2d(
+        self,
+        source: str,
+        weight: Values | str,
+        bias: Values | str,
+        *,
+        pad: Sequence[int] = (0, 0, 0, 0),
+        stride: Sequence[int] = (1, 1),
+        dilation: Sequence[int] = (1, 1),
+        zero_points: tuple[int, int] = (0, 0),
+        depthwise: bool = False,
+        weight_type: Type = Type.INT8,
+    ) -> str:
+        """CONV2D or DEPTHWISE_CONV2D; weight and bias are values, or names of tensors."""
+        dtype = self.types[source]
+        total = Type.INT32 if dtype is Type.INT8 else Type.INT48
+        n, h, w, _ = self.shapes[source]
+        if not isinstance(weight, str):
+            weight = self.constant(weight, weight_type)
+        if not isinstance(bias, str):
+            bias = self.constant(bias, total)
+        shape = self.shapes[weight]
+        if depthwise:
+            kernel_y, kernel_x, outputs = shape[0], shape[1], shape[2] * shape[3]
+        else:
+            outputs, kernel_y, kernel_x, _ = shape
+        rows = (h - 1 + pad[0] + pad[1] - (kernel_y - 1) * dilation[0]) // stride[0] + 1
+        columns = (w - 1 + pad[2] + pad[3] - (kernel_x - 1) * dilation[1]) // stride[1] + 1
+        attribute = TosaSerializerAttribute()
+        make = attribute.DepthwiseConv2dAttribute if depthwise else attribute.Conv2dAttribute
+        make(list(pad), list(stride), list(dilation), False, int(total))
+        operands = [
+            source,
+            weight,
+            bias,
+            self.vector([zero_points[0]], dtype),
+            self.vector([zero_points[1]], weight_type),
+        ]
+        op = Op.DEPTHWISE_CONV2D if depthwise else Op.CONV2D
+        return self.operator(op, operands, (n, rows, columns, outputs), total, attribute)
+
+    def rescale(
+        self,
+        source: str,
+        dtype: Type,
+        multipliers: Sequence[int],
+        shifts: Sequence[int],
+        *,
+        input_zp: int = 0,
+        output_zp: int = 0,
+        scale32: bool = True,
+        rounding: int = SINGLE,
+        per_channel: bool = False,
+        input_unsigned: bool = False,
+        output_unsigned: bool = False,
+    ) -> str:
+        """RESCALE."""
+        attribute = TosaSerializerAttribute()
+        attribute.RescaleAttribute(scale32, rounding, per_channel, input_unsigned, output_unsigned)
+        operands = [
+            source,
+            self.vector(multipliers, Type.INT32 if scale32 else Type.INT16),
+            self.vector(shifts, Type.INT8),
+            self.vector([_stored(input_zp, self.types[source])], self.types[source]),
+            self.vector([_stored(output_zp, dtype)], dtype),
+        ]
+        return self.operator(Op.RESCALE, operands, self.shapes[source], dtype, attribute)
+
+    def clamp(self, source: str, low: int, high: int) -> str:
+        """CLAMP."""
+        dtype = self.types[source]
+        attribute = TosaSerializerAttribute()
+        bounds = [list(value.to_bytes(dtype.size, "little", signed=True)) for value in (low, high)]
+        attribute.ClampAttribute(self._graph.builder, *bounds, 1)
+        return self.operator(Op.CLAMP, [source], self.shapes[source], dtype, attribute)
+
+    def max_pool2d(
+        self,
+        source: str,
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        pad: Sequence[int] = (0, 0, 0, 0),
+    ) -> str:
+        """MAX_POOL2D."""
+        n, h, w, c = self.shapes[source]
+        attribute = TosaSerializerAttribute()
+        attribute.MaxPool2dAttribute(list(kernel), list(stride), list(pad), 1)
+        rows = (h + pad[0] + pad[1] - kernel[0]) // stride[0] + 1
+        columns = (w + pad[2] + pad[3] - kernel[1]) // stride[1] + 1
+        return self.operator(Op.MAX_POOL2D, [source], (n, rows, columns, c), self.types[source], attribute)
+
+    def add(self, left: str, right: str) -> str:
+        """ADD."""
+        shape = np.broadcast_shapes(self.shapes[left], self.shapes[right])
+        attribute = TosaSerializerAttribute()
+        attribute.AddAttribute()
+        return self.operator(Op.ADD, [left, right], shape, self.types[left], attribute)
+
+    def reshape(self, source: str, shape: Sequence[int]) -> str:
+        """RESHAPE."""
+        name = self._name("shape")
+        self._graph.addConst([len(shape)], DType.SHAPE, list(shape), name=name)
+        self.shapes[name] = ()
+        attribute = TosaSerializerAttribute()
+        attribute.ReshapeAttribute()
+        return self.operator(Op.RESHAPE, [source, name], shape, self.types[source], attribute)
+
+    def transpose(self, source: str, perms: Sequence[int]) -> str:
+        """TRANSPOSE."""
+        attribute = TosaSerializerAttribute()
+        attribute.TransposeAttribute(list(perms))
+        shape = [self.shapes[source][axis] for axis in perms]
+        return self.operator(Op.TRANSPOSE, [source], shape, self.types[source], attribute)
+
+    def identity(self, source: str) -> str:
+        """IDENTITY."""
+        attribute = TosaSerializerAttribute()
+        attribute.IdentityAttribute()
+        return self.operator(Op.IDENTITY, [source], self.shapes[source], self.types[source], attribute)
+
+
+def _stored(zero_point: int, dtype: Type) -> int:
+    """A zero point of an unsigned tensor in the bits of the signed type."""
+    return dtype.wrap(zero_point)
+
+
+def random_values(random: np.random.Generator, shape: Sequence[int], dtype: Type) -> Values:
+    """Values of a type: anything, only the two ends, or small ones."""
+    low, high = dtype.minimum, dtype.maximum
+    manner = random.integers(3)
+    if manner == 0:
+        return random.choice(np.array([low, high]), tuple(shape)).astype(np.int64)
+    if manner == 1:
+        return random.integers(max(low, -3), min(high, 3), tuple(shape), endpoint=True)
+    return random.integers(low, high, tuple(shape), endpoint=True)
+
+
+def random_inputs(random: np.random.Generator, model: Model, batch: int) -> list[Values]:
+    """A batch of inputs."""
+    return [random_values(random, (batch, *model.shapes[name]), model.types[name]) for name in model.inputs]
+
+
+class RandomModel:
+    """A model of random operators on small tensors.
+
+    Args:
+        seed: the same gives the same model.
+        operators: number of operators, besides those that make types fit.
+    """
+
+    def __init__(self, seed: int, operators: int = 8) -> None:
+        self.random = np.random.default_rng(seed)
+        self.model = Model()
+        r = self.random
+        self.alive = [
+            self.model.input(self._image(), Type.INT8 if r.random() < 0.8 else Type.INT16)
+            for _ in range(1 + (r.random() < 0.3))
+        ]
+        for _ in range(operators):
+            self._step()
+        # The last tensor, now and then others: inputs, the same twice, some that are read by others.
+        for name in [self.alive[-1], *(self._any() for _ in range(r.integers(0, 3)))]:
+            self.model.output(name)
+
+    @property
+    def file(self) -> bytes:
+        """The file."""
+        return self.model.serialize()
+
+    def inputs(self, batch: int) -> list[Values]:
+        """A batch of inputs."""
+        return random_inputs(self.random, self.model, batch)
+
+    def _image(self) -> tuple[int, ...]:
+        r = self.random
+        return (
+            int(r.integers(1, 3)),
+            *(int(v) for v in r.integers(1, 8, 2)),
+            int(r.choice((1, 2, 3, 5, 16, 17, 33))),
+        )
+
+    def _any(self, *dtypes: Type, rank: int | None = None) -> str:
+        fitting = [
+            name
+            for name in self.alive
+            if (not dtypes or self.model.types[name] in dtypes)
+            and (rank is None or len(self.model.shapes[name]) == rank)
+        ]
+        # Mostly the newest: long chains.
+        return fitting[-1] if self.random.random() < 0.6 else str(self.random.choice(fitting))
+
+    def _has(self, *dtypes: Type, rank: int | None = None) -> bool:
+        return any(
+            self.model.types[name] in dtypes and (rank is None or len(self.model.shapes[name]) == rank)
+            for name in self.alive
+        )
+
+    def _step(self) -> None:
+        # There is always an input of 8 or 16 bits to move.
+        options = [self._rescale, self._reshape, self._transpose, self._identity]
+        if self._has(Type.INT8, Type.INT16, rank=4):
+            options += [self._conv2d, self._conv2d, self._depthwise, self._max_pool2d]
+        if self._has(Type.INT8, Type.INT16):
+            options.append(self._clamp)
+        if self._has(Type.INT32):
+            options += [self._add, self._add]
+        made = options[self.random.integers(len(options))]()
+        self.alive.append(made)
+
+    def _window(self, size: int, *, dilations: bool) -> tuple[int, int, int, int, int]:
+        """Kernel, stride, dilation, pads of one axis that TOSA allows."""
+        r = self.random
+        while True:
+            kernel, stride = int(r.integers(1, 4)), int(r.integers(1, 4))
+            dilation = int(r.integers(1, 3)) if dilations else 1
+            first, last = (int(v) for v in r.integers(0, kernel, 2))
+            span = size - 1 + first + last - (kernel - 1) * dilation
+            if span >= 0 and span % stride == 0:
+                return kernel, stride, dilation, first, last
+
+    def _convolution(self, *, depthwise: bool) -> str:
+        r, model = self.random, self.model
+        source = self._any(Type.INT8, Type.INT16, rank=4)
+        _, h, w, c = model.shapes[source]
+        (ky, sy, dy, top, bottom), (kx, sx, dx, left, right) = (
+            self._window(size, dilations=True) for size in (h, w)
+        )
+        outputs = int(r.integers(1, 3)) if depthwise else int(r.choice((1, 3, 16, 18)))
+        shape = (ky, kx, c, outputs) if depthwise else (outputs, ky, kx, c)
+        narrow = model.types[source] is Type.INT8
+        channels = c * outputs if depthwise else outputs
+        zero_points = (
+            int(r.integers(-128, 128)) if narrow else 0,
+            int(r.integers(-128, 128)) if r.random() < 0.5 else 0,
+        )
+        made = model.conv2d(
+            source,
+            random_values(r, shape, Type.INT8),
+            # The reference model does not see that a sum leaves 48 bits.
+            random_values(r, (1 if r.random() < 0.2 else channels,), Type.INT32),
+            pad=(top, bottom, left, right),
+            stride=(sy, sx),
+            dilation=(dy, dx),
+            zero_points=zero_points,
+            depthwise=depthwise,
+        )
+        return self._narrowed(made) if r.random() < 0.8 else made
+
+    def _conv2d(self) -> str:
+        return self._convolution(depthwise=False)
+
+    def _depthwise(self) -> str:
+        return self._convolution(depthwise=True)
+
+    def _narrowed(self, source: str) -> str:
+        """A sum back to 8 or 16 bits, often in range."""
+        model, r = self.model, self.random
+        shape = model.shapes[source]
+        per_channel = bool(r.random() < 0.6)
+        count = shape[-1] if per_channel else 1
+        wide = model.types[source] is Type.INT48
+        multipliers = r.integers(1 << 14, 1 << 15, count) if wide else r.integers(1 << 30, 1 << 31, count)
+        shifts = r.integers(20, 36, count) if wide else r.integers(33, 46, count)
+        dtype = Type.INT8 if r.random() < 0.8 else Type.INT16
+        return model.rescale(
+            source,
+            dtype,
+            multipliers.tolist(),
+            shifts.tolist(),
+            output_zp=int(r.integers(-128, 128)) if dtype is Type.INT8 else 0,
+            scale32=not wide,
+            rounding=DOUBLE if not wide and r.random() < 0.3 else SINGLE,
+            per_channel=per_channel,
+        )
+
+    def _rescale(self) -> str:
+        model, r = self.model, self.random
+        source = self._any(Type.INT8, Type.INT16, Type.INT32, Type.INT48)
+        given = model.types[source]
+        target = Type(int(r.choice((Type.INT8, Type.INT16, Type.INT32))))
+        narrow = given in (Type.INT8, Type.INT16) and target in (Type.INT8, Type.INT16)
+        sign = r.integers(3) if narrow else 0
+        scale32 = given is not Type.INT48 and bool(r.random() < 0.8)
+        per_channel = bool(model.shapes[source]) and bool(r.random() < 0.4)
+        count = model.shapes[source][-1] if per_channel else 1
+        return model.rescale(
+            source,
+            target,
+            r.integers(0, 1 << (31 if scale32 else 15), count).tolist(),
+            r.integers(2, 63, count).tolist(),
+            input_zp=self._zero_point(given, unsigned=bool(sign == 1)),
+            output_zp=self._zero_point(target, unsigned=bool(sign == 2)),
+            scale32=scale32,
+            rounding=DOUBLE if scale32 and r.random() < 0.5 else SINGLE,
+            per_channel=per_channel,
+            input_unsigned=bool(sign == 1),
+            output_unsigned=bool(sign == 2),
+        )
+
+    def _zero_point(self, dtype: Type, *, unsigned: bool) -> int:
+        if dtype is Type.INT8:
+            return int(self.random.integers(0, 256) if unsigned else self.random.integers(-128, 128))
+        return int(self.random.choice((0, 1 << 15))) if dtype is Type.INT16 and unsigned else 0
+
+    def _max_pool2d(self) -> str:
+        source = self._any(Type.INT8, Type.INT16, rank=4)
+        _, h, w, _ = self.model.shapes[source]
+        (ky, sy, _, top, bottom), (kx, sx, _, left, right) = (
+            self._window(size, dilations=False) for size in (h, w)
+        )
+        return self.model.max_pool2d(source, (ky, kx), (sy, sx), (top, bottom, left, right))
+
+    def _clamp(self) -> str:
+        source = self._any(Type.INT8, Type.INT16)
+        low, high = sorted(random_values(self.random, (2,), self.model.types[source]).tolist())
+        return self.model.clamp(source, low, high)
+
+    def _add(self) -> str:
+        left = self._any(Type.INT32)
+        shape = self.model.shapes[left]
+        same = [n for n in self.alive if self.model.types[n] is Type.INT32 and self.model.shapes[n] == shape]
+        if self.random.random() < 0.5:
+            return self.model.add(left, str(self.random.choice(same)))
+        thin = tuple(1 if self.random.random() < 0.5 else d for d in shape)
+        other = self.model.constant(random_values(self.random, thin, Type.INT32), Type.INT32)
+        return self.model.add(left, other) if self.random.random() < 0.5 else self.model.add(other, left)
+
+    def _reshape(self) -> str:
+        source = self._any(*_MOVED)
+        left = int(np.prod(self.model.shapes[source], dtype=np.int64))
+        shape = []
+        for _ in range(int(self.random.integers(1, 6))):
+            divisors = [d for d in range(1, left + 1) if left % d == 0]
+            shape.append(int(self.random.choice(divisors)))
+            left //= shape[-1]
+        return self.model.reshape(source, [*shape, left])
+
+    def _transpose(self) -> str:
+        source = self._any(*_MOVED)
+        return self.model.transpose(source, self.random.permutation(len(self.model.shapes[source])).tolist())
+
+    def _identity(self) -> str:
+        return self.model.identity(self._any())

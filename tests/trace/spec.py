@@ -1,0 +1,462 @@
+"""docs/trace.md once more, in plain integers and one element at a time.
+
+Shares nothing with `onus.trace`: the contract, the client and this file are three readings of one page, and
+the tests hold them against each other. Programs are built by hand here, also ones that no compiler makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from math import prod
+from typing import Any
+
+from onus.protocol import keccak256
+
+
+class Kind(IntEnum):
+    CONSTANT = 0
+    INPUT = 1
+    MATERIALISED = 2
+    VIRTUAL = 3
+
+
+class Type(IntEnum):
+    BOOL = 1
+    INT4 = 2
+    INT8 = 3
+    INT16 = 4
+    INT32 = 5
+    INT48 = 6
+
+    @property
+    def size(self) -> int:
+        return (1, 1, 1, 2, 4, 8)[self - 1]
+
+    @property
+    def bits(self) -> int:
+        return (1, 4, 8, 16, 32, 48)[self - 1]
+
+    @property
+    def low(self) -> int:
+        return 0 if self is Type.BOOL else -(1 << self.bits - 1)
+
+    @property
+    def high(self) -> int:
+        return 1 if self is Type.BOOL else (1 << self.bits - 1) - 1
+
+    def wrap(self, value: int) -> int:
+        if self is Type.BOOL:
+            return int(value != 0)
+        value &= (1 << self.bits) - 1
+        return value - (1 << self.bits) if value >> self.bits - 1 else value
+
+
+class Op(IntEnum):
+    CONV2D = 3
+    DEPTHWISE_CONV2D = 5
+    MAX_POOL2D = 8
+    CLAMP = 11
+    ADD = 15
+    RESHAPE = 57
+    TRANSPOSE = 61
+    RESCALE = 66
+    IDENTITY = 68
+
+
+PADS = ("pad_top", "pad_bottom", "pad_left", "pad_right")
+STRIDES = ("stride_y", "stride_x")
+CONVOLUTION = [(name, 2 + 2 * k, 2) for k, name in enumerate((*PADS, *STRIDES, "dilation_y", "dilation_x"))]
+CONVOLUTION += [("input_zp", 18, 2), ("weight_zp", 20, 2)]
+ATTRIBUTES: dict[int, list[tuple[str, int, int]]] = {
+    Op.CONV2D: CONVOLUTION,
+    Op.DEPTHWISE_CONV2D: CONVOLUTION,
+    Op.MAX_POOL2D: [(name, 2 + 2 * k, 2) for k, name in enumerate(("kernel_y", "kernel_x", *STRIDES, *PADS))],
+    Op.CLAMP: [("min", 2, 4), ("max", 6, 4)],
+    Op.TRANSPOSE: [(f"perm{k}", 2 + k, 1) for k in range(6)],
+    Op.RESCALE: [
+        ("multiplier", 2, 4),
+        ("shift", 6, 1),
+        ("input_zp", 7, 4),
+        ("output_zp", 11, 4),
+        ("flags", 15, 1),
+    ],
+}
+"""Name, first byte and bytes of each attribute."""
+
+
+@dataclass(eq=False)
+class Tensor:
+    """A tensor and, if it is committed, its values in row-major order."""
+
+    kind: Kind
+    type: Type
+    shape: tuple[int, ...]
+    values: list[int] = field(default_factory=list)
+    layout: tuple[int, ...] = ()
+    reference: int = 0
+    producer: Entry | None = None
+
+    @property
+    def count(self) -> int:
+        return prod(self.shape)
+
+    def encode(self) -> bytes:
+        layout = sum(axis << 20 - 4 * place for place, axis in enumerate(self.layout))
+        dimensions = b"".join(n.to_bytes(4, "big") for n in self.shape).ljust(24, b"\0")
+        head = bytes((self.kind, self.type)) + u16(self.reference) + bytes((len(self.shape),))
+        return head + layout.to_bytes(3, "big") + dimensions
+
+    def place(self, index: int) -> int:
+        """Where in storage the element stands."""
+        if not self.layout:
+            return index
+        at, place = unravel(self.shape, index), 0
+        for axis in self.layout:
+            place = place * self.shape[axis] + at[axis]
+        return place
+
+    def chunk(self, index: int) -> int:
+        """The chunk in which it stands."""
+        return self.place(index) * self.type.size // 128
+
+    def chunks(self) -> list[bytes]:
+        data = bytearray(self.count * self.type.size)
+        for index, value in enumerate(self.values):
+            at = self.place(index) * self.type.size
+            data[at : at + self.type.size] = twos(value, self.type.size)
+        return [bytes(data[at : at + 128]).ljust(128, b"\0") for at in range(0, len(data), 128)]
+
+
+@dataclass(eq=False)
+class Entry:
+    """An operator; `head` replaces its first word."""
+
+    op: int
+    output: Tensor
+    inputs: list[Tensor]
+    attributes: dict[str, int] = field(default_factory=dict)
+    index: int = 0
+    head: bytes | None = None
+
+    def __getitem__(self, name: str) -> int:
+        return self.attributes.get(name, 0)
+
+    def encode(self) -> bytes:
+        word = bytearray(32)
+        word[0], word[1] = self.op, len(self.inputs)
+        for name, at, size in ATTRIBUTES.get(self.op, ()):
+            word[at : at + size] = twos(self.attributes.get(name, 0), size)
+        return (self.head or bytes(word)) + b"".join(t.encode() for t in (self.output, *self.inputs))
+
+
+class Program:
+    """Entries in their final order, materialised ones first; numbers the tensors."""
+
+    def __init__(
+        self,
+        inputs: Sequence[Tensor],
+        constants: Sequence[Tensor],
+        entries: Sequence[Entry],
+        outputs: int = 1,
+    ) -> None:
+        self.inputs, self.constants, self.entries, self.outputs = inputs, constants, entries, outputs
+        for reference, tensor in enumerate(inputs):
+            tensor.kind, tensor.reference = Kind.INPUT, reference
+        for reference, tensor in enumerate(constants):
+            tensor.kind, tensor.reference = Kind.CONSTANT, reference
+        for index, entry in enumerate(entries):
+            entry.index, entry.output.producer = index, entry
+            is_slot = entry.output.kind is Kind.MATERIALISED
+            entry.output.reference = index + len(inputs) if is_slot else index
+        self.slots = [*inputs, *(e.output for e in entries if e.output.kind is Kind.MATERIALISED)]
+
+
+# ---- Evaluation --------------------------------------------------------------------------------------------
+
+
+class Evaluation:
+    """Evaluates elements, and remembers which chunks it read."""
+
+    def __init__(self) -> None:
+        self.read: dict[Tensor, set[int]] = {}
+
+    def value(self, tensor: Tensor, index: int) -> int:
+        assert 0 <= index < tensor.count
+        if tensor.kind is Kind.VIRTUAL:
+            assert tensor.producer
+            return self.evaluate(tensor.producer, index)
+        self.read.setdefault(tensor, set()).add(tensor.chunk(index))
+        return tensor.values[index]
+
+    def evaluate(self, entry: Entry, index: int) -> int:
+        return entry.output.type.wrap(getattr(self, f"_{Op(entry.op).name.lower()}")(entry, index))
+
+    def _identity(self, entry: Entry, index: int) -> int:
+        return self.value(entry.inputs[0], index)
+
+    _reshape = _identity
+
+    def _transpose(self, entry: Entry, index: int) -> int:
+        at = unravel(entry.output.shape, index)
+        source = [0] * len(at)
+        for axis, coordinate in enumerate(at):
+            source[entry[f"perm{axis}"]] = coordinate
+        return self.value(entry.inputs[0], ravel(entry.inputs[0].shape, source))
+
+    def _clamp(self, entry: Entry, index: int) -> int:
+        return min(max(self.value(entry.inputs[0], index), entry["min"]), entry["max"])
+
+    def _add(self, entry: Entry, index: int) -> int:
+        at = unravel(entry.output.shape, index)
+        return sum(
+            self.value(t, ravel(t.shape, [min(a, n - 1) for a, n in zip(at, t.shape, strict=True)]))
+            for t in entry.inputs
+        )
+
+    def _rescale(self, entry: Entry, index: int) -> int:
+        source, flags = entry.inputs[0].type, entry["flags"]
+        multiplier, shift = entry["multiplier"], entry["shift"]
+        value = self.value(entry.inputs[0], index)
+        if flags & 4:
+            shift, multiplier = divmod(self.value(entry.inputs[1], index % entry.output.shape[-1]), 1 << 32)
+        if flags & 8:
+            value %= 1 << source.bits
+        value -= entry["input_zp"]
+        rounding = 2**shift // 2
+        if flags & 2 and shift > 31:
+            rounding += 2**30 if value >= 0 else -(2**30)
+        value = (value * multiplier + rounding) // 2**shift + entry["output_zp"]
+        target = entry.output.type
+        low, high = (0, 2**target.bits - 1) if flags & 16 else (target.low, target.high)
+        return min(max(value, low), high)
+
+    def _cells(self, entry: Entry, index: int, rows: int, columns: int) -> Iterable[tuple[int, int, int]]:
+        """Row and column of the kernel, and index in the image of channel 0, of the cells inside."""
+        image = entry.inputs[0].shape
+        n, out_y, out_x, _ = unravel(entry.output.shape, index)
+        for j in range(rows):
+            y = out_y * entry["stride_y"] - entry["pad_top"] + j * entry.attributes.get("dilation_y", 1)
+            for i in range(columns):
+                x = out_x * entry["stride_x"] - entry["pad_left"] + i * entry.attributes.get("dilation_x", 1)
+                if 0 <= y < image[1] and 0 <= x < image[2]:
+                    yield j, i, ravel(image, (n, y, x, 0))
+
+    def _conv2d(self, entry: Entry, index: int) -> int:
+        image, weight, bias = entry.inputs
+        channel = index % entry.output.shape[3]
+        total = self.value(bias, channel if bias.count > 1 else 0)
+        for j, i, at in self._cells(entry, index, *weight.shape[1:3]):
+            for c in range(image.shape[3]):
+                factor = self.value(weight, ravel(weight.shape, (channel, j, i, c))) - entry["weight_zp"]
+                total += (self.value(image, at + c) - entry["input_zp"]) * factor
+        return total
+
+    def _depthwise_conv2d(self, entry: Entry, index: int) -> int:
+        image, weight, bias = entry.inputs
+        channel = index % entry.output.shape[3]
+        c, m = divmod(channel, weight.shape[3])
+        total = self.value(bias, channel if bias.count > 1 else 0)
+        for j, i, at in self._cells(entry, index, *weight.shape[:2]):
+            factor = self.value(weight, ravel(weight.shape, (j, i, c, m))) - entry["weight_zp"]
+            total += (self.value(image, at + c) - entry["input_zp"]) * factor
+        return total
+
+    def _max_pool2d(self, entry: Entry, index: int) -> int:
+        channel = index % entry.output.shape[3]
+        cells = self._cells(entry, index, entry["kernel_y"], entry["kernel_x"])
+        values = [self.value(entry.inputs[0], at + channel) for _, _, at in cells]
+        return max(values, default=entry.output.type.low)
+
+
+# ---- Evidence ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class OpenEntry:
+    index: int
+    data: bytes
+    links: list[int]
+
+
+@dataclass
+class OpenTensor:
+    tree: int
+    slot: int
+    runs: list[tuple[int, list[bytes]]]
+    """First chunk, chunks."""
+
+
+@dataclass
+class Evidence:
+    """Evidence of kind 1 in parts, to be spoilt before it is encoded."""
+
+    element: int
+    accused: int
+    entries: list[OpenEntry]
+    tensors: list[OpenTensor]
+    siblings: list[bytes]
+
+    def encode(self) -> bytes:
+        out = b"\1" + u16(len(self.entries)) + u16(len(self.tensors)) + u32(self.element) + u16(self.accused)
+        for entry in self.entries:
+            out += u16(entry.index) + entry.data + b"".join(map(u16, entry.links))
+        for tensor in self.tensors:
+            out += bytes((tensor.tree,)) + u16(tensor.slot) + u16(len(tensor.runs))
+            out += b"".join(u32(first) + u16(len(chunks)) + b"".join(chunks) for first, chunks in tensor.runs)
+        return out + b"".join(self.siblings)
+
+
+class Execution:
+    """Trees over the values that the committed tensors of a program have now."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.chunks = {t: t.chunks() for t in (*program.slots, *program.constants)}
+        self.trees = {t: levels([keccak256(chunk) for chunk in chunks]) for t, chunks in self.chunks.items()}
+        self.trace = levels([self.trees[t][-1][0] for t in program.slots])
+        self.weights = levels([self.trees[t][-1][0] for t in program.constants])
+        self.entries = levels([keccak256(e.encode()) for e in program.entries])
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """A `ModelCommitment`."""
+        p = self.program
+        return {
+            "programRoot": self.entries[-1][0],
+            "weightsRoot": self.weights[-1][0],
+            "inputs": len(p.inputs),
+            "outputs": p.outputs,
+            "slots": len(p.slots),
+            "entries": len(p.entries),
+            "constants": len(p.constants),
+        }
+
+    @property
+    def roots(self) -> dict[str, bytes]:
+        """An `Execution`."""
+        p = self.program
+        return {
+            "inputRoot": levels(self.trace[0][: len(p.inputs)])[-1][0],
+            "outputRoot": levels(self.trace[0][len(p.slots) - p.outputs : len(p.slots)])[-1][0],
+            "traceRoot": self.trace[-1][0],
+        }
+
+    def evidence(self, entry: Entry, element: int) -> Evidence:
+        """Evidence about an element of an entry's output, whether it shows a fault or not."""
+        accused = entry.output
+        evaluation = Evaluation()
+        evaluation.evaluate(entry, element)
+        read = evaluation.read
+        read.setdefault(accused, set()).add(accused.chunk(element))
+        opened: dict[int, Entry] = {}
+        waiting = [entry]
+        while waiting:
+            each = waiting.pop()
+            opened[each.index] = each
+            waiting += [t.producer for t in each.inputs if t.producer and t.kind is Kind.VIRTUAL]
+            for tensor in each.inputs:
+                if tensor.kind is not Kind.VIRTUAL and not read.get(tensor):
+                    read[tensor] = {0}
+        return self.open(accused, element, [opened[k] for k in sorted(opened)], read)
+
+    def open(
+        self, accused: Tensor, element: int, entries: list[Entry], read: dict[Tensor, set[int]]
+    ) -> Evidence:
+        """Evidence that opens these entries and chunks."""
+        tensors = sorted(read, key=lambda t: (t.kind is Kind.CONSTANT, t.reference))
+        place = {e.output: k for k, e in enumerate(entries) if e.output.kind is Kind.VIRTUAL}
+        place |= {t: k for k, t in enumerate(tensors)}
+        siblings: list[bytes] = []
+        for tensor in tensors:
+            siblings += multiproof(self.trees[tensor], read[tensor])
+        siblings += multiproof(self.trace, [t.reference for t in tensors if t.kind is not Kind.CONSTANT])
+        if any(t.kind is Kind.CONSTANT for t in tensors):
+            siblings += multiproof(self.weights, [t.reference for t in tensors if t.kind is Kind.CONSTANT])
+        siblings += multiproof(self.entries, [e.index for e in entries])
+        return Evidence(
+            element,
+            place[accused],
+            [OpenEntry(e.index, e.encode(), [place[t] for t in e.inputs]) for e in entries],
+            [
+                OpenTensor(
+                    int(t.kind is Kind.CONSTANT),
+                    t.reference,
+                    [(first, self.chunks[t][first : first + n]) for first, n in runs(read[t])],
+                )
+                for t in tensors
+            ],
+            siblings,
+        )
+
+    def ends(self, kind: int) -> bytes:
+        """Evidence of kind 2 (inputs) or 3 (outputs)."""
+        p = self.program
+        slots = range(len(p.inputs)) if kind == 2 else range(len(p.slots) - p.outputs, len(p.slots))
+        return (
+            bytes((kind,))
+            + b"".join(self.trace[0][s] for s in slots)
+            + b"".join(multiproof(self.trace, slots))
+        )
+
+
+# ---- Trees and numbers -------------------------------------------------------------------------------------
+
+
+def levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """All nodes of a tree, leaves first; zero is the root of no leaves."""
+    level = [*leaves] or [bytes(32)]
+    level += [bytes(32)] * ((1 << (len(level) - 1).bit_length()) - len(level))
+    out = [level]
+    while len(level) > 1:
+        level = [keccak256(level[k] + level[k + 1]) for k in range(0, len(level), 2)]
+        out.append(level)
+    return out
+
+
+def multiproof(tree: list[list[bytes]], leaves: Iterable[int]) -> list[bytes]:
+    """Siblings: level by level, left to right, those that the known nodes do not give."""
+    known, out = set(leaves), []
+    for level in tree[:-1]:
+        out += [level[k ^ 1] for k in sorted(known) if k ^ 1 not in known]
+        known = {k // 2 for k in known}
+    return out
+
+
+def runs(chunks: Iterable[int]) -> list[tuple[int, int]]:
+    """First and number of neighbouring chunks."""
+    out: list[tuple[int, int]] = []
+    for chunk in sorted(chunks):
+        if out and sum(out[-1]) == chunk:
+            out[-1] = (out[-1][0], out[-1][1] + 1)
+        else:
+            out.append((chunk, 1))
+    return out
+
+
+def unravel(shape: Sequence[int], index: int) -> list[int]:
+    out = []
+    for n in reversed(shape):
+        index, at = divmod(index, n)
+        out.append(at)
+    return out[::-1]
+
+
+def ravel(shape: Sequence[int], at: Sequence[int]) -> int:
+    index = 0
+    for n, a in zip(shape, at, strict=True):
+        index = index * n + a
+    return index
+
+
+def twos(value: int, size: int) -> bytes:
+    return (value % (1 << 8 * size)).to_bytes(size, "big")
+
+
+def u16(value: int) -> bytes:
+    return value.to_bytes(2, "big")
+
+
+def u32(value: int) -> bytes:
+    return value.to_bytes(4, "big")

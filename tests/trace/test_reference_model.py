@@ -1,0 +1,203 @@
+"""The engine against TOSA's reference model, wherever that defines a result (G10)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from onus.trace import DType, Engine, Program, compile_tosa
+from tests.trace.models import DOUBLE, SINGLE, Model, RandomModel, Values, random_inputs, random_values
+from tests.trace.reference import Job, run
+
+VALID = "TOSA_VALID"
+
+
+def compare(models: list[tuple[Model, list[Values]]]) -> Counter[str]:
+    """Holds the engine against the reference model; counts what that says about its results."""
+    jobs, ours = [], []
+    for model, inputs in models:
+        file = model.serialize()
+        program = compile_tosa(file)
+        arrays = [x.astype(d.dtype.array) for x, d in zip(inputs, program.inputs, strict=True)]
+        ours.append(Engine(program, threads=1).execute(arrays))
+        jobs.append(Job(file, [[array[k] for array in arrays] for k in range(len(arrays[0]))]))
+    seen: Counter[str] = Counter()
+    for number, (results, outputs) in enumerate(zip(run(jobs), ours, strict=True)):
+        for k, (status, expected) in enumerate(results):
+            seen[status] += 1
+            if status == VALID:
+                for theirs, mine in zip(expected, outputs, strict=True):
+                    assert np.array_equal(theirs, mine[k]), (number, k)
+    return seen
+
+
+def test_digits__all_held_out_images__bit_for_bit(
+    digits: Program, digits_file: bytes, images: np.ndarray, labels: np.ndarray
+) -> None:
+    (results,) = run([Job(digits_file, [[image] for image in images])])
+    assert {status for status, _ in results} == {VALID}
+    expected = np.stack([outputs[0] for _, outputs in results])
+    (found,) = Engine(digits).execute([images])
+    assert np.array_equal(expected, found)
+    assert int((found[:, 0].argmax(axis=1) == labels).sum()) == 591
+
+
+@pytest.mark.parametrize("first", [0, 10_000])
+def test_random_models__agree(first: int) -> None:
+    models = []
+    for seed in range(first, first + 100):
+        made = RandomModel(seed)
+        # It refuses to give outputs of 48 bits.
+        if not any(d.dtype is DType.INT48 for d in _outputs(compile_tosa(made.file))):
+            models.append((made.model, made.inputs(2)))
+    seen = compare(models)
+    assert seen[VALID] > 60
+    assert set(seen) <= {VALID, "TOSA_UNPREDICTABLE"}
+
+
+def _outputs(program: Program) -> list:
+    return [program.slots[slot] for slot in program.output_slots]
+
+
+# ---- Each operator alone -------------------------------------------------------------------------
+
+
+def _conv2d(model: Model, r: np.random.Generator) -> str:
+    c, o = int(r.choice((1, 2, 3, 8, 16, 31, 33))), int(r.choice((1, 5, 16, 17, 40)))
+    ky, kx = (int(v) for v in r.integers(1, 4, 2))
+    source = model.input((1, int(r.integers(3, 7)), int(r.integers(3, 7)), c))
+    weight = random_values(r, (o, ky, kx, c), DType.INT8)
+    bias = r.integers(-(2**20), 2**20, (o if r.random() < 0.8 else 1,))
+    points = (int(r.choice((-128, 0, 127))), int(r.choice((-128, 0, 127))))
+    pad = [ky - 1, ky - 1, kx - 1, kx - 1] if r.random() < 0.5 else [0, 0, 0, 0]
+    return model.conv2d(source, weight, bias, pad=pad, zero_points=points)
+
+
+def _conv2d_all_inputs(model: Model, r: np.random.Generator) -> str:
+    depthwise = bool(r.random() < 0.5)
+    source = model.input((1, 4, 5, 3))
+    weight = model.input((2, 2, 3, 2) if depthwise else (6, 2, 2, 3))
+    bias = model.rescale(model.input((6,)), DType.INT32, [1 << 30], [25])
+    return model.conv2d(source, weight, bias, zero_points=(5, -7), depthwise=depthwise)
+
+
+def _depthwise(model: Model, r: np.random.Generator) -> str:
+    c, m = int(r.choice((1, 2, 3, 8, 16, 31, 33))), int(r.choice((1, 2, 5)))
+    source = model.input((1, 6, 5, c))
+    weight = random_values(r, (3, 2, c, m), DType.INT8)
+    bias = r.integers(-(2**20), 2**20, (c * m,))
+    points = (int(r.choice((-128, 0, 127))), int(r.choice((-128, 0, 127))))
+    return model.conv2d(
+        source, weight, bias, pad=(1, 2, 0, 1), dilation=(2, 1), zero_points=points, depthwise=True
+    )
+
+
+def _conv2d_wide(model: Model, r: np.random.Generator) -> str:
+    source = model.input((1, 4, 4, 9), DType.INT16)
+    made = model.conv2d(
+        source,
+        random_values(r, (7, 3, 3, 9), DType.INT8),
+        r.integers(-(2**40), 2**40, (7,)),
+        pad=(1, 1, 1, 1),
+    )
+    return model.rescale(made, DType.INT32, [int(r.integers(1, 1 << 15))], [24], scale32=False)
+
+
+def _max_pool(model: Model, r: np.random.Generator) -> str:
+    dtype = DType.INT8 if r.random() < 0.7 else DType.INT16
+    source = model.input((2, 6, 5, int(r.choice((1, 3, 70)))), dtype)
+    return model.max_pool2d(source, (3, 2), (2, 1), (1, 2, 1, 0))
+
+
+def _rescale_32(model: Model, r: np.random.Generator) -> str:
+    given, target = (DType(int(r.choice((3, 4, 5)))) for _ in range(2))
+    source = model.input((3, 40), given)
+    per_channel = bool(r.random() < 0.5)
+    n = 40 if per_channel else 1
+    shifts = r.choice((2, 3, 30, 31, 32, 33, 61, 62), n).tolist()
+    return model.rescale(
+        source,
+        target,
+        r.choice((0, 1, 2**30, 2**31 - 1), n).tolist(),
+        shifts,
+        input_zp=int(r.choice((-128, -1, 0, 127))) if given is DType.INT8 else 0,
+        output_zp=int(r.choice((-128, -1, 0, 127))) if target is DType.INT8 else 0,
+        rounding=DOUBLE if r.random() < 0.5 else SINGLE,
+        per_channel=per_channel,
+    )
+
+
+def _rescale_unsigned(model: Model, r: np.random.Generator) -> str:
+    given, target = (DType(int(r.choice((3, 4)))) for _ in range(2))
+    source = model.input((5, 30), given)
+    from_unsigned = bool(r.random() < 0.5)
+
+    def point(dtype: DType, unsigned: bool) -> int:
+        if dtype is DType.INT8:
+            return int(r.integers(0, 256)) if unsigned else int(r.integers(-128, 128))
+        return int(r.choice((0, 1 << 15))) if unsigned else 0
+
+    return model.rescale(
+        source,
+        target,
+        [int(r.integers(1 << 30, 1 << 31))],
+        [int(r.integers(28, 36))],
+        input_zp=point(given, from_unsigned),
+        output_zp=point(target, not from_unsigned),
+        input_unsigned=from_unsigned,
+        output_unsigned=not from_unsigned,
+    )
+
+
+def _clamp(model: Model, r: np.random.Generator) -> str:
+    dtype = DType.INT8 if r.random() < 0.5 else DType.INT16
+    low, high = sorted(random_values(r, (2,), dtype).tolist())
+    return model.clamp(model.input((4, 33), dtype), low, high)
+
+
+def _add(model: Model, r: np.random.Generator) -> str:
+    shapes = [tuple(1 if r.random() < 0.4 else d for d in (2, 3, 4, 5)) for _ in range(2)]
+    return model.add(model.input(shapes[0], DType.INT32), model.input(shapes[1], DType.INT32))
+
+
+def _reshape(model: Model, r: np.random.Generator) -> str:
+    return model.reshape(model.input((4, 6, 10), DType.INT16), (5, 1, 48))
+
+
+def _transpose(model: Model, r: np.random.Generator) -> str:
+    dtype = DType(int(r.choice((3, 4, 5))))
+    return model.transpose(model.input((2, 3, 4, 5, 2, 3), dtype), r.permutation(6).tolist())
+
+
+def _identity(model: Model, r: np.random.Generator) -> str:
+    return model.identity(model.input((7, 9), DType.INT32))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _conv2d,
+        _conv2d_all_inputs,
+        _depthwise,
+        _conv2d_wide,
+        _max_pool,
+        _rescale_32,
+        _rescale_unsigned,
+        _clamp,
+        _add,
+        _reshape,
+        _transpose,
+        _identity,
+    ],
+)
+def test_operator__alone__agrees(make: Callable[[Model, np.random.Generator], str]) -> None:
+    models = []
+    for seed in range(25):
+        random = np.random.default_rng([seed, 3])
+        model = Model()
+        model.output(make(model, random))
+        models.append((model, random_inputs(random, model, 3)))
+    assert compare(models)[VALID] >= 10

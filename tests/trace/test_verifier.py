@@ -1,0 +1,364 @@
+"""`TraceVerifier` decides as docs/trace.md says, and as the client computes: G8, G9, G10, G11, G14.
+
+For every operator random programs at the extremes of shapes, attributes and values are evaluated four times:
+by the contract, by `onus.trace`, by the plain model in `spec.py`, and as arrays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from onus import trace as onus
+from scripts.build import ROOT
+from tests.support.chain import Contract, Revert
+from tests.trace import arrays
+from tests.trace.cases import Case, case
+from tests.trace.client import evidence_of, step_of
+from tests.trace.spec import Entry, Execution, Kind, Op, Program, Tensor, Type
+
+CASES, DEEP_CASES = 100, 1000
+
+
+def verdict(verifier: Contract, execution: Execution, evidence: bytes) -> tuple[int, int] | Revert:
+    """Slot and element of the fault shown, or why there is none."""
+    arguments = (execution.model, execution.roots, evidence)
+    return verifier.fault.revert(*arguments) or tuple(verifier.fault.call(*arguments))
+
+
+def prove(verifier: Contract, case: Case) -> tuple[int, int] | Revert:
+    """Verdict on the accused element as it stands."""
+    execution = case.execution()
+    return verdict(verifier, execution, execution.evidence(case.entry, case.element).encode())
+
+
+# ---- Every operator ----------------------------------------------------------------------------------------
+
+
+def check(verifier: Contract, case: Case, flip: int) -> None:
+    output, element = case.entry.output, case.element
+    value = case.settle()
+    assert value == arrays.output(case.entry).reshape(-1)[element]
+    execution = case.execution()
+    evidence = execution.evidence(case.entry, element).encode()
+    assert step_of(execution, case.entry, element) == value
+    assert evidence_of(execution, case.entry, element) == evidence
+    assert verdict(verifier, execution, evidence) == Revert("Trace_NoFault")
+
+    # Any bit of the stored bytes: also those that decoding ignores.
+    output.values[element] = value ^ 1 << flip % (8 * output.type.size)
+    assert prove(verifier, case) == (output.reference, element)
+
+
+@pytest.mark.parametrize("operator", Op, ids=lambda op: op.name)
+def test_fault__random_programs__chain_client_spec_and_arrays_agree(verifier: Contract, operator: Op) -> None:
+    for seed in range(CASES):
+        check(verifier, case(operator, seed), seed)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("operator", Op, ids=lambda op: op.name)
+def test_fault__many_random_programs__all_agree(verifier: Contract, operator: Op) -> None:
+    for seed in range(CASES, CASES + DEEP_CASES):
+        check(verifier, case(operator, seed), seed)
+
+
+@pytest.mark.parametrize("operator", Op, ids=lambda op: op.name)
+def test_fault__right_tensor__no_element_of_it_is_a_fault(verifier: Contract, operator: Op) -> None:
+    each = min((case(operator, seed) for seed in range(20)), key=lambda c: abs(c.entry.output.count - 24))
+    each.settle_all()
+    for element in range(each.entry.output.count):
+        each.element = element
+        assert prove(verifier, each) == Revert("Trace_NoFault")
+
+
+# ---- Numbers worked out by hand ----------------------------------------------------------------------------
+
+
+def unary(op: Op, attributes: dict[str, int], source: Type, target: Type, value: int) -> Case:
+    """One element through one operator."""
+    x = Tensor(Kind.INPUT, source, (1,), [value])
+    entry = Entry(op, Tensor(Kind.MATERIALISED, target, (1,), [0]), [x], attributes)
+    return Case(Program([x], [], [entry]), entry, 0)
+
+
+RESCALED = [
+    # value, multiplier, shift, double round, result: ties go up, also below zero.
+    (1, 1 << 30, 31, False, 1),
+    (-1, 1 << 30, 31, False, 0),
+    (-3, 1 << 30, 31, False, -1),
+    (3, 1 << 30, 31, False, 2),
+    (-3, 1, 2, False, -1),
+    (-2, 1, 2, False, 0),
+    (-6, 1, 2, False, -1),
+    # Double rounding applies above a shift of 31, away from zero.
+    (-1, 1 << 30, 31, True, 0),
+    (-1, 1 << 30, 32, True, 0),
+    (-1, 1 << 30, 32, False, 0),
+    (2, 1 << 30, 32, False, 1),
+    (2, 1 << 30, 32, True, 1),
+    (-2, 1 << 30, 32, False, 0),
+    (-2, 1 << 30, 32, True, -1),
+    (1, 1 << 30, 32, False, 0),
+    (1, 1 << 30, 32, True, 1),
+    (-(2**31), 2**31 - 1, 62, False, -1),
+    (2**31 - 1, 2**31 - 1, 62, False, 1),
+    # Saturation, at both ends.
+    (2**31 - 1, 2**31 - 1, 2, False, 127),
+    (-(2**31), 2**31 - 1, 2, False, -128),
+    (127 * 4, 1, 2, False, 127),
+    (128 * 4, 1, 2, False, 127),
+    (-128 * 4 - 2, 1, 2, False, -128),
+    (-129 * 4 - 2, 1, 2, False, -128),
+]
+
+
+@pytest.mark.parametrize(("value", "multiplier", "shift", "double", "result"), RESCALED)
+def test_rescale__rounding_and_saturation(
+    verifier: Contract, value: int, multiplier: int, shift: int, double: bool, result: int
+) -> None:
+    attributes = {"multiplier": multiplier, "shift": shift, "flags": 1 + 2 * double}
+    each = unary(Op.RESCALE, attributes, Type.INT32, Type.INT8, value)
+    each.entry.output.values = [result]
+    assert prove(verifier, each) == Revert("Trace_NoFault")
+    each.entry.output.values = [result ^ 1]
+    assert prove(verifier, each) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "flags", "value", "result"),
+    [
+        (Type.INT8, Type.INT16, 8, -1, 255),
+        (Type.INT8, Type.INT8, 8, -128, 127),
+        (Type.INT16, Type.INT8, 16, 200, 200 - 256),
+        (Type.INT16, Type.INT8, 16, 300, 255 - 256),
+        (Type.INT16, Type.INT8, 16, -300, 0),
+        (Type.INT16, Type.INT16, 24, -1, -1),
+        (Type.INT48, Type.INT32, 0, 2**47 - 1, 2**31 - 1),
+        (Type.INT48, Type.INT32, 0, -(2**47), -(2**31)),
+        (Type.INT32, Type.INT48, 0, -(2**31), -(2**31)),
+    ],
+)
+def test_rescale__unsigned_and_wide(
+    verifier: Contract, source: Type, target: Type, flags: int, value: int, result: int
+) -> None:
+    each = unary(Op.RESCALE, {"multiplier": 4, "shift": 2, "flags": flags}, source, target, value)
+    each.entry.output.values = [result]
+    assert prove(verifier, each) == Revert("Trace_NoFault")
+
+
+def test_add__wraps(verifier: Contract) -> None:
+    for type_ in (Type.INT8, Type.INT16, Type.INT32, Type.INT48):
+        a, b = (Tensor(Kind.INPUT, type_, (2,), [type_.high, type_.low]) for _ in range(2))
+        entry = Entry(Op.ADD, Tensor(Kind.MATERIALISED, type_, (2,), [-2, 0]), [a, b])
+        for element in range(2):
+            assert prove(verifier, Case(Program([a, b], [], [entry]), entry, element)) == Revert(
+                "Trace_NoFault"
+            )
+
+
+def contraction(
+    length: int, image: list[int], weight: list[int], bias: int, zero_points: tuple[int, int]
+) -> Case:
+    """CONV2D with one output element."""
+    x = Tensor(Kind.INPUT, Type.INT8, (1, 1, 1, length), image)
+    w = Tensor(Kind.CONSTANT, Type.INT8, (1, 1, 1, length), weight)
+    b = Tensor(Kind.CONSTANT, Type.INT32, (1,), [bias])
+    attributes = {"stride_y": 1, "stride_x": 1, "dilation_y": 1, "dilation_x": 1}
+    attributes |= {"input_zp": zero_points[0], "weight_zp": zero_points[1]}
+    entry = Entry(Op.CONV2D, Tensor(Kind.MATERIALISED, Type.INT32, (1, 1, 1, 1), [0]), [x, w, b], attributes)
+    return Case(Program([x], [w, b], [entry]), entry, 0)
+
+
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 1023, 4096, 30_000])
+def test_conv2d__largest_products__exact(verifier: Contract, length: int) -> None:
+    for x, w, zero_points in ((-128, -128, (127, 127)), (127, -128, (-128, 127)), (127, 127, (-128, -128))):
+        total = length * (x - zero_points[0]) * (w - zero_points[1])
+        each = contraction(length, [x] * length, [w] * length, 7, zero_points)
+        each.entry.output.values = [Type.INT32.wrap(total + 7)]
+        assert prove(verifier, each) == Revert("Trace_NoFault")
+
+
+def test_conv2d__sum_beyond_int32__wraps_once(verifier: Contract) -> None:
+    each = contraction(1, [1], [1], 2**31 - 1, (0, 0))
+    each.entry.output.values = [-(2**31)]
+    assert prove(verifier, each) == Revert("Trace_NoFault")
+
+
+def test_dot_product__blocks_and_tails__exact(trace_harness: Contract) -> None:
+    """Longer than one block of products, and every length of the last word."""
+    for length in (*range(1, 70), 65_535, 65_536, 65_537, 70_001):
+        for x, y in ((b"\x80", b"\x80"), (b"\x7f", b"\x80"), (b"\x7f", b"\x7f")):
+            value = (int.from_bytes(x, signed=True) - 127) * (int.from_bytes(y, signed=True) + 128)
+            total, _ = trace_harness.dot(x * length, y * length, 127, -128)
+            assert total == length * value
+
+
+# ---- Inputs and outputs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [2, 3])
+@pytest.mark.parametrize("slots", [1, 2, 3, 5, 8])
+def test_ends__root_differs_from_the_receipts__fault(verifier: Contract, kind: int, slots: int) -> None:
+    inputs = [Tensor(Kind.INPUT, Type.INT8, (2,), [k, -k]) for k in range(slots)]
+    entries = [
+        Entry(Op.IDENTITY, Tensor(Kind.MATERIALISED, Type.INT8, (2,), [k, -k]), [inputs[k]])
+        for k in range(slots)
+    ]
+    execution = Execution(Program(inputs, [], entries, outputs=slots))
+    evidence = execution.ends(kind)
+    assert verdict(verifier, execution, evidence) == Revert("Trace_NoFault")
+    for name in ("inputRoot", "outputRoot", "traceRoot"):
+        roots = execution.roots | {name: bytes(31) + b"\1"}
+        answer = verifier.fault.revert(execution.model, roots, evidence)
+        if name == "traceRoot":
+            assert answer == Revert("Trace_TraceRoot", execution.roots["traceRoot"])
+        elif name == {2: "inputRoot", 3: "outputRoot"}[kind]:
+            assert answer is None
+            assert tuple(verifier.fault(execution.model, roots, evidence)) == ({2: 0, 3: slots}[kind], 0)
+        else:
+            assert answer == Revert("Trace_NoFault")
+
+
+# ---- Depth -------------------------------------------------------------------------------------------------
+
+
+def nested(op: Op, entries: int) -> Case:
+    """A chain of one operator, computed element from element."""
+    shape = (1, 1, 1, 1)
+    x = Tensor(Kind.INPUT, Type.INT32, shape, [5])
+    one = Tensor(Kind.CONSTANT, Type.INT8, shape, [1])
+    bias = Tensor(Kind.CONSTANT, Type.INT32, (1,), [1])
+    scale = Tensor(Kind.CONSTANT, Type.INT48, (1,), [(30 << 32) + (1 << 30)])
+    extra = {Op.CONV2D: [one, bias], Op.DEPTHWISE_CONV2D: [one, bias], Op.ADD: [x], Op.RESCALE: [scale]}.get(
+        op, []
+    )
+    attributes = {
+        "max": 100,
+        "kernel_y": 1,
+        "kernel_x": 1,
+        "stride_y": 1,
+        "stride_x": 1,
+        "dilation_y": 1,
+        "dilation_x": 1,
+    }
+    attributes |= {
+        "min": -100,
+        "input_zp": 0,
+        "weight_zp": 0,
+        "output_zp": 1,
+        "flags": 7,
+        "perm1": 1,
+        "perm2": 2,
+        "perm3": 3,
+    }
+    attributes |= {"multiplier": 0, "shift": 0, "perm0": 0, "pad_top": 0, "pad_left": 0}
+    chain: list[Entry] = []
+    for depth in range(entries):
+        kind = Kind.MATERIALISED if depth == entries - 1 else Kind.VIRTUAL
+        chain.append(
+            Entry(
+                op,
+                Tensor(kind, Type.INT32, shape, [0]),
+                [chain[-1].output if chain else x, *extra],
+                attributes,
+            )
+        )
+    accused = chain.pop()
+    constants = [t for t in extra if t is not x]
+    return Case(Program([x], constants, [accused, *chain]), accused, 0)
+
+
+@pytest.mark.parametrize(
+    "operator", [op for op in Op if op not in (Op.RESHAPE, Op.IDENTITY)], ids=lambda op: op.name
+)
+def test_depth__as_deep_as_allowed__evaluates(verifier: Contract, operator: Op) -> None:
+    limit = 24 if operator in (Op.CONV2D, Op.DEPTHWISE_CONV2D, Op.MAX_POOL2D) else 72
+    deepest = nested(operator, limit)
+    value = deepest.settle()
+    assert prove(verifier, deepest) == Revert("Trace_NoFault")
+    deepest.entry.output.values = [value ^ 1]
+    assert prove(verifier, deepest) == (1, 0)
+    assert prove(verifier, nested(operator, limit + 1)) == Revert("Trace_Depth", 0, 72)
+
+
+@pytest.mark.parametrize("operator", [Op.RESHAPE, Op.IDENTITY], ids=lambda op: op.name)
+def test_depth__renamed_elements__do_not_count(verifier: Contract, operator: Op) -> None:
+    each = nested(operator, 200)
+    each.settle()
+    assert prove(verifier, each) == Revert("Trace_NoFault")
+
+
+# ---- Whole steps -------------------------------------------------------------------------------------------
+
+
+def layer(length: int, kernel: int, outputs: int, side: int) -> Case:
+    """CONV2D and RESCALE on an image of the given side, as in a network."""
+    shape, weights = (1, side, side, length), (outputs, kernel, kernel, length)
+    area = (1, side, side, outputs)
+    values = [
+        (k * 7919 % 255) - 127 for k in range(max(side * side * length, outputs * kernel * kernel * length))
+    ]
+    x = Tensor(Kind.INPUT, Type.INT8, shape, values[: side * side * length])
+    w = Tensor(Kind.CONSTANT, Type.INT8, weights, values[: outputs * kernel * kernel * length])
+    b = Tensor(Kind.CONSTANT, Type.INT32, (outputs,), [1000 * k for k in range(outputs)])
+    sums = Tensor(Kind.VIRTUAL, Type.INT32, area)
+    pad = dict.fromkeys(("pad_top", "pad_bottom", "pad_left", "pad_right"), kernel // 2)
+    one = dict.fromkeys(("stride_y", "stride_x", "dilation_y", "dilation_x"), 1)
+    convolution = Entry(Op.CONV2D, sums, [x, w, b], {**pad, **one, "input_zp": -3, "weight_zp": 0})
+    output = Tensor(Kind.MATERIALISED, Type.INT8, area, [0] * side * side * outputs)
+    rescale = Entry(
+        Op.RESCALE,
+        output,
+        [sums],
+        {"multiplier": 1 << 30, "shift": 40, "output_zp": -5, "input_zp": 0, "flags": 1},
+    )
+    element = (side + 1) * outputs + 3
+    case = Case(Program([x], [w, b], [rescale, convolution]), rescale, element)
+    output.values[element] = case.settle() ^ 1
+    return case
+
+
+@pytest.mark.parametrize(
+    ("length", "kernel", "outputs", "side", "most"),
+    [(1024, 1, 256, 4, 150_000), (4096, 1, 64, 4, 390_000), (256, 3, 64, 4, 255_000)],
+    ids=["1024", "4096", "3x3x256"],
+)
+def test_gas__contraction__whole_transaction(
+    verifier: Contract, account: str, length: int, kernel: int, outputs: int, side: int, most: int
+) -> None:
+    each = layer(length, kernel, outputs, side)
+    execution = each.execution()
+    evidence = execution.evidence(each.entry, each.element).encode()
+    assert verdict(verifier, execution, evidence) == (1, each.element)
+    data = verifier.fault.data(execution.model, execution.roots, evidence)
+    used = verifier.chain.send(verifier.address, data, account).gas_used
+    assert used <= most, f"{used:,} gas"
+
+
+# ---- A network ---------------------------------------------------------------------------------------------
+
+
+def test_digits__altered_element_of_every_slot__proven(verifier: Contract) -> None:
+    """G8: first, middle and last element of every tensor of a compiled network."""
+    program = onus.compile_tosa((ROOT / "models/digits/digits.tosa").read_bytes())
+    engine = onus.Engine(program, threads=1)
+    inputs = [np.random.default_rng(0).integers(-128, 128, (1, *d.shape)) for d in program.inputs]
+    right = engine.run(inputs)[0]
+    for slot in range(len(program.inputs), program.commitment.slots):
+        values = right.tensors[slot].reshape(-1)
+        for element in {0, len(values) // 2, len(values) - 1}:
+            alter = onus.Alteration(slot, element, int(values[element]) ^ 1)
+            wrong = engine.run(inputs, alter=alter)[0]
+            roots = {
+                "inputRoot": wrong.input_root,
+                "outputRoot": wrong.output_root,
+                "traceRoot": wrong.trace_root,
+            }
+            found = onus.find_fault(right, wrong)
+            assert found and (found.slot, found.element) == (slot, element)
+            evidence = onus.evidence(wrong, found)
+            assert tuple(verifier.fault(program.commitment, roots, evidence)) == (slot, element)
+            roots["traceRoot"] = right.trace_root
+            unfounded = onus.element_evidence(right, slot, element, check=False)
+            assert verifier.fault.revert(program.commitment, roots, unfounded) == Revert("Trace_NoFault")
