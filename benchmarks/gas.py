@@ -335,7 +335,7 @@ class _Bench:
         """Does something that leaves no trace in the world."""
         snapshot = self.world.chain.rpc("evm_snapshot")
         result = action()
-        self.world.chain.rpc("evm_revert", snapshot)
+        self.world.chain.undo(snapshot)
         return result
 
     def _registered(self, spec: object) -> int:

@@ -195,7 +195,7 @@ def test_slash__many_small_or_one_of_their_sum__the_same(world: World) -> None:
     for part in parts:
         slash(world, part)
     many = amounts(world)
-    world.chain.rpc("evm_revert", snapshot)
+    world.chain.undo(snapshot)
     slash(world, sum(parts))
     assert many == amounts(world) == (STAKE - sum(parts), 0, 0)
 
@@ -213,7 +213,7 @@ def test_slash__in_any_order__same_total(world: World) -> None:
         for part in order:
             assert slash(world, part).event("Slashed").amount == part
         totals.add(amounts(world))
-        world.chain.rpc("evm_revert", snapshot)
+        world.chain.undo(snapshot)
     assert totals == {(100, 0, 100)}
 
 

@@ -188,5 +188,5 @@ def test_callback__from_the_token__into_every_function(
             world.token.attack(*strike, sender=world.stranger)
             world.assert_solvent()
             assert attack.wealth() == attack.before, f"{outer} around {name}"
-            world.chain.rpc("evm_revert", snapshot)
+            world.chain.undo(snapshot)
     assert worked, "nothing was tried"

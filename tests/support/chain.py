@@ -290,6 +290,12 @@ class Chain:
         """Timestamp of the latest block."""
         return int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
+    def undo(self, snapshot: str) -> None:
+        """Goes back to a snapshot, which is used up."""
+        self.rpc("evm_revert", snapshot)
+        # Anvil treats it as a reorganisation and would mine what was undone once more.
+        self.rpc("anvil_dropAllTransactions")
+
     def time_to(self, timestamp: int) -> None:
         """Mines a block with this timestamp: calls see it, what is sent next comes a second later."""
         if timestamp > self.now:

@@ -75,4 +75,4 @@ class _isolated:
 
     def __exit__(self, *_: object) -> None:
         self.chain.rpc("anvil_removeBlockTimestampInterval")
-        self.chain.rpc("evm_revert", self.snapshot)
+        self.chain.undo(self.snapshot)

@@ -131,7 +131,7 @@ class World:
     def back_to(self, mark: tuple[str, Ledger]) -> None:
         """Undoes everything since the mark, which is used up."""
         snapshot, ledger = mark
-        self.chain.rpc("evm_revert", snapshot)
+        self.chain.undo(snapshot)
         self.chain.listeners.remove(self.ledger.record)
         self.ledger = ledger
         self.chain.listeners.append(self.ledger.record)

@@ -175,14 +175,23 @@ class Session:
                 self._charged += charged
         return Inference(request=request, receipt=answer.receipt, outputs=answer.outputs)
 
-    def locate(self, inference: Inference) -> Located | None:
+    def locate(self, inference: Inference, *, wait_seconds: float = 0) -> Located | None:
         """The batch of an inference, from the chain's events and the operator's data files; None: not yet.
+
+        Args:
+            inference: what was answered.
+            wait_seconds: for how long to look again and again, in seconds.
 
         Raises:
             Refused, NodeUnreachable, BadAnswer: the operator does not give the data of one of its batches.
             ChainError: the chain could not be asked.
         """
-        receipt = inference.receipt.message
+        deadline = time.monotonic() + wait_seconds
+        while (found := self._locate(inference.receipt.message)) is None and time.monotonic() < deadline:
+            time.sleep(min(1.0, wait_seconds))
+        return found
+
+    def _locate(self, receipt: Receipt) -> Located | None:
         settlement, domain = self._client.settlement, self._client.domain
         _, input_bytes = self._client.models.input_info(receipt.model_id)
         logs = settlement.BatchCommitted.logs(
