@@ -59,7 +59,7 @@ contract AnswerConsumer {
         if (inputRoot == 0) revert AnswerConsumer_OtherRequest(0, requestId);
         if (answered[requestId]) revert AnswerConsumer_AlreadyAnswered(requestId);
 
-        // Final, of the right model, on the right input, with enough behind it, and seen by everybody in time.
+        // Final, of the right model, on the right input, with enough behind it, and with an input that everybody could see in time.
         SETTLEMENT.requireFinal(
             header, proof, Expected({modelId: MODEL_ID, inputRoot: inputRoot, minStake: MIN_STAKE, published: true})
         );

@@ -1,7 +1,7 @@
 """Models that a node has recompiled itself: what an operator serves and a watcher challenges.
 
 A model is secured by its file being public: whoever relies on it compiles the file and compares what comes
-out with what is registered (docs/protocol.md, 3).
+out with what is registered (docs/protocol.md, Models).
 
 ::
 

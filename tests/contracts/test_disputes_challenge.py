@@ -133,6 +133,20 @@ def test_challenge__on_a_challenged_batch__works(world: World, batch: Batch) -> 
     assert world.assert_solvent().bonds == dict.fromkeys([first.id, second.id, third.id], BOND)
 
 
+def test_challenge__after_others_ended__ordinals_go_on(world: World, batch: Batch) -> None:
+    """C4, C17: a place in the order of seals is given once, whoever has gone since."""
+    first = world.challenge(batch, 0, by=world.watcher2)
+    world.forward(world.params.challenger_time - 10)
+    second = world.challenge(batch, 0)
+    world.forward(10)
+    world.disputes.timeout(batch.header, first.key, sender=world.stranger)
+    third = world.challenge(batch, 0, by=world.watcher2)
+    ordinals = [world.disputes.challengeOf(each.id).ordinal for each in (first, second, third)]
+    assert ordinals == [1, 2, 3]
+    state = world.state_of(batch)
+    assert (state.openChallenges, state.challenges) == (2, 3)
+
+
 def test_challenge__when_many_are_open__costs_the_same(world: World, batch: Batch) -> None:
     """C8, D7: nothing loops over challenges."""
     world.escrow.deposit(world.watcher1, 100 * BOND, sender=world.watcher1)

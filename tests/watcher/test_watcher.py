@@ -9,12 +9,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from eth_abi import encode
 
 from onus.chain import EndpointError
 from onus.chain.errors import EndpointUnreachable
 from onus.library import Library
 from onus.operator import Node
-from onus.protocol import BatchStatus, ChallengeStatus
+from onus.protocol import BatchStatus, ChallengeStatus, keccak256
 from onus.store import BatchStage, ChallengeStage, SeenStage, StoredChallenge, VerdictKind
 from onus.trace import Alteration
 from onus.watcher import DataWithheld, EndpointSource, Watcher
@@ -86,6 +87,39 @@ def test_an_honest_operator__over_http__is_found_sound(town: Town) -> None:
     report = watcher.step()
     assert [batch.stage for batch in report.examined] == [SeenStage.SOUND]
     assert watcher.step().is_idle
+
+
+def test_an_endpoint_that_is_no_text__hides_no_other_operators_fraud(town: Town) -> None:
+    """G2: what one operator does keeps no watcher from the others' batches."""
+    hostile = town.operator()
+    start = town.reader.block_number()
+    town.ask(town.payer(hostile.service.operator), hostile, 1)
+    (hidden,) = hostile.flush().committed
+    data = town.image()
+    liar = town.operator(executor=DishonestExecutor({data: Alteration(slot=3, element=100, value=-99)}))
+    town.ask(town.payer(liar.service.operator), liar, 1, inputs=[data])
+    (wrong,) = liar.flush().committed
+    call = keccak256(b"setEndpoint(string)")[:4] + encode(["bytes"], [b"http://\xff\xfe"])
+    town.chain.request("anvil_impersonateAccount", hostile.service.operator)
+    town.chain.request(
+        "eth_sendTransaction",
+        {
+            "from": hostile.service.operator,
+            "to": town.reader.operators.address,
+            "data": "0x" + call.hex(),
+            "gas": hex(200_000),
+        },
+    )
+    town.chain.advance(1)
+    with pytest.raises(EndpointError):
+        town.reader.operators.endpoint_of(hostile.service.operator)
+
+    client = town.client()
+    client.escrow.deposit(100 * DOLLAR)
+    watcher = town.watcher(client=client, start_block=start)
+    walk(town, watcher, ChallengeStage.WON)
+    assert town.reader.settlement.batch_of(wrong).status is BatchStatus.FAULTY
+    assert watcher.store.batch(hidden).stage is SeenStage.WITHHELD
 
 
 def test_a_running_watcher__needs_nobody(town: Town) -> None:
@@ -391,7 +425,16 @@ def test_whatever_an_endpoint_answers__is_withheld_data(town: Town, node: Node, 
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://127.0.0.1/", "http://", "http://[::1", "nonsense", "http://127.0.0.1:9"]
+    "url",
+    [
+        "ftp://127.0.0.1/",
+        "http://",
+        "http://[::1",
+        "nonsense",
+        "http://127.0.0.1:9",
+        "http://a..b",
+        f"http://{'a' * 64}.example",
+    ],
 )
 def test_an_endpoint_that_is_none__is_withheld_data(town: Town, node: Node, url: str) -> None:
     (batch,) = node.store.batches(BatchStage.COMMITTED)

@@ -183,7 +183,8 @@ class NodeClient:
                         raise AnswerTooLarge(limit)
                     if time.monotonic() > ends:
                         raise NodeUnreachable(url, f"not complete after {self._total_seconds:g} seconds")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError) as error:
+            # An endpoint is whatever its operator registered: a host name can be none, in more than one way.
             raise NodeUnreachable(url, str(error) or type(error).__name__) from error
         if response.is_success:
             return bytes(data)

@@ -15,6 +15,7 @@ class Action(StrEnum):
     """What to do on chain."""
 
     SEAL = "seal"
+    OPEN = "open"
     PROVE = "prove"
     CLOSE = "close"
     SETTLE = "settle"
@@ -77,7 +78,9 @@ def decide(stored: StoredChallenge, view: ChainView) -> Decision:
         return Decision(Action.NOTHING, ChallengeStage.LOST, "out of time")
     if view.now <= view.challenge.sealed_at:
         return Decision(Action.NOTHING, ChallengeStage.SEALED)
-    return Decision(Action.PROVE, ChallengeStage.SEALED)
+    # Only an opened challenge keeps its reward from a copy of its evidence: so the place first.
+    opened = status is ChallengeStatus.OPENED
+    return Decision(Action.PROVE if opened else Action.OPEN, ChallengeStage.SEALED)
 
 
 def _begin(stored: StoredChallenge, view: ChainView) -> Decision:

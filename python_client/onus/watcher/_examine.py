@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from onus.inference import BatchData, tensors_root
-from onus.library import SecuredModel
+from onus.library import SecuredModel, split
 from onus.protocol import BatchId, Domain
 from onus.store import Verdict, VerdictKind
 from onus.trace import Trace
@@ -82,12 +82,15 @@ class _Work:
         A tensor and the same one with zeros behind it have one root; the model's sizes say which is meant.
         """
         tensors, sizes = self._data.inputs[leaf], self._model.input_sizes
-        fitted = [tensor[:size].ljust(size, b"\0") for tensor, size in zip(tensors, sizes, strict=False)]
-        same = len(tensors) == len(sizes) and (
-            tuple(map(len, tensors)) == sizes
-            or tensors_root(fitted) == self._data.batch.receipts[leaf].input_root
-        )
-        return b"".join(fitted) if same else bytes(self._model.input_bytes)
+        if tuple(map(len, tensors)) == sizes:
+            return b"".join(tensors)
+        root = self._data.batch.receipts[leaf].input_root
+        # The same bytes in other pieces can have the same root: one of chunks, or of tensors of a chunk.
+        for pieces in (tensors, split(b"".join(tensors), sizes)):
+            fitted = [piece[:size].ljust(size, b"\0") for piece, size in zip(pieces, sizes, strict=False)]
+            if len(pieces) == len(sizes) and tensors_root(fitted) == root:
+                return b"".join(fitted)
+        return bytes(self._model.input_bytes)
 
     def judge(self, leaf: int, own: Trace) -> None:
         """Records the verdict on one receipt, given the own execution of its input."""

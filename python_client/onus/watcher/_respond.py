@@ -92,6 +92,9 @@ class Responder:
         match decision.action:
             case Action.SEAL:
                 return self._seal(challenge, batch.header)
+            case Action.OPEN:
+                self._client.disputes.open(batch.header, challenge.opening)
+                return challenge
             case Action.PROVE:
                 return self._prove(challenge, batch.header)
             case Action.CLOSE:

@@ -18,6 +18,7 @@ from onus.trace import (
     element_evidence,
     root_evidence,
 )
+from onus.watcher._errors import DataWithheld
 from onus.watcher._source import OperatorTrace
 
 __all__ = ["Finding", "TraceNeeded", "solve", "solve_execution", "solve_leaf"]
@@ -146,8 +147,11 @@ def _wrong_root(
 
 
 def _wrong_element(own: Trace, partial: PartialTrace, theirs: OperatorTrace) -> Finding:
-    # Inputs are equal here, so the first slot that differs has a producer whose operands are all right.
     slot = next(slot for slot, root in enumerate(theirs.slot_roots) if root != own.slot_roots[slot])
+    if slot < len(own.program.inputs):
+        # What was executed here is not what the operator committed to as its input: that was not served.
+        raise DataWithheld("input", f"what came has not the root of input {slot}")
+    # Inputs are equal here, so the first slot that differs has a producer whose operands are all right.
     descriptor = own.program.slots[slot]
     committed, expected = theirs.tensors[slot], own.committed(slot)
     element = differing_element(descriptor, expected, committed)

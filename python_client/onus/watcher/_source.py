@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from onus.chain.errors import EndpointFailed
 from onus.inference import BatchData, InferenceError, NodeClient, tensor_root
 from onus.library import SecuredModel, split
 from onus.protocol import Address, BatchHeader, BatchId, Claim, Receipt, merkle
@@ -107,9 +108,12 @@ class EndpointSource:
         return OperatorTrace.of(data, model=model, trace_root=receipt.trace_root)
 
     def _node(self, operator: Address) -> NodeClient:
-        # Looked up each time: an operator may move.
-        return NodeClient(
-            self._client.operators.endpoint_of(operator),
-            timeout_seconds=self._timeout_seconds,
-            total_seconds=self._total_seconds,
-        )
+        # Looked up each time: an operator may move. What it registered need not be text, nor a URL.
+        try:
+            return NodeClient(
+                self._client.operators.endpoint_of(operator),
+                timeout_seconds=self._timeout_seconds,
+                total_seconds=self._total_seconds,
+            )
+        except (EndpointFailed, ValueError) as error:
+            raise DataWithheld("endpoint", str(error)) from error

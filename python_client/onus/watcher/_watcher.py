@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from onus.chain import ChainError, EndpointError
+from onus.chain.errors import EndpointUnreachable
 from onus.library import Library, ModelNotSecured
 from onus.protocol import Batch
 from onus.store import (
@@ -103,14 +104,12 @@ class Watcher:
         """
         seen = self._follower.follow()
         now = self._client.now()
+        # What has a clock first: looking into batches takes as long as their operators make it take.
+        moved = self._respond_all()
         examined = tuple(
             self._examine(batch) for batch in self.store.batches(*_OPEN) if self._is_due(batch, now)
         )
-        moved = tuple(
-            after
-            for challenge in self.store.challenges(*_LIVE)
-            if (after := self._respond(challenge)) != challenge
-        )
+        moved += self._respond_all() if examined else ()
         self._close_decided(now)
         return Report(seen=tuple(seen), examined=examined, moved=moved)
 
@@ -154,15 +153,25 @@ class Watcher:
 
     def _examine(self, batch: SeenBatch) -> SeenBatch:
         try:
-            model = self._library.secure(batch.header.model_id, models=self._client.models)
-            data = self._source.batch(batch.batch_id, header=batch.header, claims=batch.claims, model=model)
-            examination = examine(
-                batch.batch_id, data, model=model, source=self._source, domain=self._client.domain
-            )
+            return self._judge(batch)
+        except EndpointUnreachable:
+            # The chain, not this batch.
+            raise
         except ModelNotSecured as error:
             return self._later(batch, SeenStage.UNSECURED, str(error))
         except DataWithheld as error:
             return self._later(batch, SeenStage.WITHHELD, str(error))
+        except Exception as error:
+            # Whatever one operator serves must not keep the others' batches from being examined.
+            _log.exception("batch 0x%s cannot be examined", batch.batch_id.hex())
+            return self._later(batch, SeenStage.WITHHELD, f"{type(error).__name__}: {error}")
+
+    def _judge(self, batch: SeenBatch) -> SeenBatch:
+        model = self._library.secure(batch.header.model_id, models=self._client.models)
+        data = self._source.batch(batch.batch_id, header=batch.header, claims=batch.claims, model=model)
+        examination = examine(
+            batch.batch_id, data, model=model, source=self._source, domain=self._client.domain
+        )
         if examination.is_sound:
             stage = SeenStage.SOUND
         elif examination.findings:
@@ -197,6 +206,13 @@ class Watcher:
         return self.store.batch(batch.batch_id)
 
     # ---- challenging -----------------------------------------------------------------------------
+
+    def _respond_all(self) -> tuple[StoredChallenge, ...]:
+        return tuple(
+            after
+            for challenge in self.store.challenges(*_LIVE)
+            if (after := self._respond(challenge)) != challenge
+        )
 
     def _respond(self, challenge: StoredChallenge) -> StoredChallenge:
         try:
