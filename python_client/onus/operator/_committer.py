@@ -108,13 +108,23 @@ class Committer:
                 self._store.abandon(batch.batch_id)
 
     def _prepare(self, receipts: Sequence[Receipt]) -> None:
-        newest, _ = self._client.parameters.current()
         sequence = self._client.operators.state_of(self._operator).next_sequence
         prepared = self._store.batches(BatchStage.PREPARED)
         if prepared:
             sequence = max(sequence, prepared[-1].header.sequence + 1)
-        batch = Batch.build(receipts, param_set=newest, sequence=sequence)
+        batch = Batch.build(receipts, param_set=self._set_of(receipts), sequence=sequence)
         self._store.prepare(batch.id(self._client.domain), batch)
+
+    def _set_of(self, receipts: Sequence[Receipt]) -> int:
+        """The set that the receipts were served under, while it takes commits: a new one may ask for more."""
+        parameters = self._client.parameters
+        newest, _ = parameters.current()
+        added_at = parameters.newest_added_at()
+        if newest > 1 and min(receipt.served_at for receipt in receipts) < added_at:
+            before = parameters.params_of(newest - 1)
+            if self._client.now() < added_at + before.max_commit_delay + before.grace:
+                return newest - 1
+        return newest
 
     def _send_prepared(self) -> tuple[tuple[BatchId, ...], tuple[tuple[BatchId, ChainError], ...]]:
         committed: list[BatchId] = []
