@@ -725,20 +725,21 @@ def test_prove_request__with_evidence_of_another_size__refused(
     refuse(world, Revert("Disputes_BadEvidence", FaultKind.REQUEST), replace(case, evidence=evidence), sealed)
 
 
-@pytest.mark.parametrize("word", [0, 3, 4, 6])
-def test_prove_request__with_a_field_out_of_range__refused(world: World, model: ModelId, word: int) -> None:
+@pytest.mark.parametrize("bit", [0, "last"])
+@pytest.mark.parametrize(("word", "bits"), [(0, 160), (3, 128), (4, 128), (6, 40)])
+def test_prove_request__with_a_field_out_of_range__refused(
+    world: World, model: ModelId, word: int, bits: int, bit: int | str
+) -> None:
     """B12, G7: bits beyond an address, a uint128 or a uint40 are no other form of the same request."""
     case = request_case(world, model)
     world.commit(case.batch)
     sealed = world.challenge(case.batch, case.leaf)
+    place = slice(32 * word, 32 * word + 32)
     evidence = bytearray(case.evidence)
-    evidence[32 * word] = 1
-    refuse(
-        world,
-        Revert("Disputes_BadEvidence", FaultKind.REQUEST),
-        replace(case, evidence=bytes(evidence)),
-        sealed,
-    )
+    value = int.from_bytes(evidence[place]) | 1 << (bits if bit == 0 else 255)
+    evidence[place] = value.to_bytes(32)
+    case = replace(case, evidence=bytes(evidence))
+    refuse(world, Revert("Disputes_BadEvidence", FaultKind.REQUEST), case, sealed)
 
 
 def test_prove_request__with_another_request__refused(world: World, model: ModelId) -> None:
