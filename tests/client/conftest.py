@@ -78,6 +78,12 @@ class Chain:
         self.do("evm_increaseTime", seconds)
         self.mine()
 
+    def undo(self, snapshot: Any) -> None:
+        """Goes back to a snapshot, which is used up."""
+        self.do("evm_revert", snapshot)
+        # Anvil treats it as a reorganisation and would mine what was undone once more.
+        self.do("anvil_dropAllTransactions")
+
     def automine(self, on: bool) -> None:
         self.do("evm_setAutomine", on)
 
@@ -128,7 +134,7 @@ def at_start(chain: Chain) -> Iterator[None]:
     snapshot = chain.do("evm_snapshot")
     yield
     chain.automine(True)
-    chain.do("evm_revert", snapshot)
+    chain.undo(snapshot)
 
 
 @pytest.fixture
@@ -141,7 +147,7 @@ def manifest(chain: Chain, artifacts: dict[str, Artifact], _made: dict[str, Any]
     snapshot = chain.do("evm_snapshot")
     yield known
     chain.automine(True)
-    chain.do("evm_revert", snapshot)
+    chain.undo(snapshot)
 
 
 @pytest.fixture
