@@ -202,6 +202,9 @@ def test_register__levels__four_at_most(world: World) -> None:
         assert world.models.levelOf(line[-1]) == level
     assert refused(world, child_of(world, (root, 1), (line[3], 1))) == Revert("Models_TooDeep", line[3])
     assert refused(world, child_of(world, (line[2], 1))) is None
+    # In any order: the last one does not decide.
+    tx = world.models.register(child_of(world, (line[2], 1), (root, 1)), sender=world.provider)
+    assert world.models.levelOf(tx.event("ModelRegistered").modelId) == 3
 
 
 def test_register__with_a_deprecated_parent__registers(world: World) -> None:

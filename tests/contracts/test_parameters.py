@@ -375,6 +375,23 @@ def test_times__after_a_change_to_shorter_delays__not_before_the_old_ones_are_ov
     ]
 
 
+def test_exit_time__after_several_changes__the_longest_delay_of_all_is_served(prompt_world: World) -> None:
+    """B2, B8: a short set in between does not shorten the exit of who served under a long one before it."""
+    world, day = prompt_world, 24 * HOUR
+    in_force(world, unbonding_delay=50 * day)
+    world.time_to(world.now + P.max_commit_delay + P.grace)
+    in_force(world)
+    floor = world.parameters.newestAddedAt() + 50 * day
+    for _ in range(2):
+        world.time_to(world.now + P.max_commit_delay + P.grace)
+        in_force(world, unbonding_delay=8 * day + HOUR)
+        assert world.parameters.exitTime() == floor
+    world.operator_ready(stake=100)
+    tx = world.operators.requestUnbond(100, sender=world.op1)
+    assert tx.event("UnbondRequested").exitAt == floor
+    assert world.operators.requestReserveExit(sender=world.op1).event("ReserveExitRequested").exitAt == floor
+
+
 # ---- The switch ------------------------------------------------------------------------------------------
 
 
