@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 import {ITraceVerifier} from "../interfaces/ITraceVerifier.sol";
+import {Contraction} from "./Contraction.sol";
 import {DType} from "./DType.sol";
-import {Convolution} from "./Convolution.sol";
 import {Elementwise} from "./Elementwise.sol";
 import {Movement} from "./Movement.sol";
 import {Opcode} from "./Opcode.sol";
@@ -33,16 +33,18 @@ library Evaluation {
     function compute(Entry entry, uint256 index) private pure returns (int256) {
         uint256 opcode = entry.opcode();
         if (opcode < Opcode.CLAMP) {
-            if (opcode == Opcode.CONV2D) return Convolution.conv2d(entry, index);
-            if (opcode == Opcode.DEPTHWISE_CONV2D) return Convolution.depthwise(entry, index);
+            if (opcode == Opcode.CONV2D) return Contraction.conv2d(entry, index);
+            if (opcode == Opcode.DEPTHWISE_CONV2D) return Contraction.depthwise(entry, index);
+            if (opcode == Opcode.MATMUL) return Contraction.matmul(entry, index);
             if (opcode == Opcode.MAX_POOL2D) return Pooling.maximum(entry, index);
-        } else if (opcode < Opcode.RESHAPE) {
+        } else if (opcode < Opcode.CONCAT) {
             if (opcode == Opcode.CLAMP) return Elementwise.clamp(entry, index);
             if (opcode == Opcode.ADD) return Elementwise.add(entry, index);
         } else {
             if (opcode == Opcode.RESCALE) return Rescale.rescale(entry, index);
-            if (opcode == Opcode.TRANSPOSE) return Movement.transpose(entry, index);
             if (opcode == Opcode.RESHAPE || opcode == Opcode.IDENTITY) return Movement.identity(entry, index);
+            if (opcode == Opcode.CONCAT) return Movement.concat(entry, index);
+            if (opcode <= Opcode.TRANSPOSE) return Movement.moved(entry, index);
         }
         revert ITraceVerifier.Trace_Opcode(opcode);
     }

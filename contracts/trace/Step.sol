@@ -142,9 +142,15 @@ library Attributes {
         return int16(uint16(u16(word, offset)));
     }
 
+    function u32(uint256 word, uint256 offset) internal pure returns (uint256) {
+        unchecked {
+            return (word >> (224 - 8 * offset)) & 0xffffffff;
+        }
+    }
+
     function i32(uint256 word, uint256 offset) internal pure returns (int256) {
         unchecked {
-            return int32(uint32(word >> (224 - 8 * offset)));
+            return int32(uint32(u32(word, offset)));
         }
     }
 }

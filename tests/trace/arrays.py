@@ -96,6 +96,25 @@ def depthwise_conv2d(entry: Entry, x: Integers, w: Integers, bias: Integers) -> 
     return sum(taps).reshape(entry.output.shape) + bias
 
 
+def matmul(entry: Entry, a: Integers, b: Integers) -> Integers:
+    return (a - entry["a_zp"]) @ (b - entry["b_zp"])
+
+
+def padding(entry: Entry, x: Integers) -> Integers:
+    before = [entry[f"before{k}"] for k in range(x.ndim)]
+    ends = zip(before, x.shape, entry.output.shape, strict=True)
+    return exact(np.pad(x, [(b, whole - n - b) for b, n, whole in ends], constant_values=entry["pad_const"]))
+
+
+def cut(entry: Entry, x: Integers) -> Integers:
+    start = [entry[f"start{k}"] for k in range(x.ndim)]
+    return x[tuple(slice(s, s + n) for s, n in zip(start, entry.output.shape, strict=True))]
+
+
+def tile(entry: Entry, x: Integers) -> Integers:
+    return np.tile(x, [whole // n for whole, n in zip(entry.output.shape, x.shape, strict=True)])
+
+
 def max_pool2d(entry: Entry, x: Integers) -> Integers:
     cells = windows(entry, padded(entry, x, entry.output.type.low), entry["kernel_y"], entry["kernel_x"])
     return np.maximum.reduce([seen for row in cells for seen in row])
@@ -104,10 +123,16 @@ def max_pool2d(entry: Entry, x: Integers) -> Integers:
 _OPERATORS = {
     Op.CONV2D: conv2d,
     Op.DEPTHWISE_CONV2D: depthwise_conv2d,
+    Op.MATMUL: matmul,
     Op.MAX_POOL2D: max_pool2d,
     Op.CLAMP: lambda entry, x: np.minimum(np.maximum(x, entry["min"]), entry["max"]),
     Op.ADD: lambda entry, a, b: a + b,
+    Op.CONCAT: lambda entry, *parts: np.concatenate(parts, entry["axis"]),
+    Op.PAD: padding,
     Op.RESHAPE: lambda entry, x: x.reshape(entry.output.shape),
+    Op.REVERSE: lambda entry, x: np.flip(x, entry["axis"]),
+    Op.SLICE: cut,
+    Op.TILE: tile,
     Op.TRANSPOSE: transpose,
     Op.RESCALE: rescale,
     Op.IDENTITY: lambda entry, x: x,

@@ -236,6 +236,50 @@ class _Builder:
         self.virtual.append(Entry(op, sums, inputs, attributes))
         return self.finish(self.rescale(Tensor(Kind.MATERIALISED, Type.INT8, sums.shape), sums))
 
+    def matmul(self) -> Case:
+        r = self.random
+        type_ = r.choice((Type.INT8, Type.INT8, Type.INT8, Type.INT16))
+        batch, rows, columns, length = r.randint(1, 3), r.randint(1, 5), r.randint(1, 5), r.choice(LENGTHS)
+        a = self.source(type_, (batch, rows, length), r.choice((0, 0, 1)))
+        b = self.source(type_, (batch, length, columns), r.choice((0, 0, 1)))
+        if b.kind in (Kind.CONSTANT, Kind.MATERIALISED) and self.chance(0.7):
+            b.layout = (0, 2, 1)
+        point = (0, -128, 127, r.randint(-128, 127), r.randint(-(2**15), 2**15 - 1))
+        wide = Type.INT32 if type_ is Type.INT8 else Type.INT48
+        output = Tensor(Kind.MATERIALISED, wide, (batch, rows, columns))
+        return self.finish(
+            Entry(Op.MATMUL, output, [a, b], {"a_zp": r.choice(point), "b_zp": r.choice(point)})
+        )
+
+    def movement(self, op: Op) -> Case:
+        """Operators that move elements, TRANSPOSE and RESHAPE apart."""
+        r = self.random
+        type_, shape = r.choice(list(Type)), self.shape(r.randint(1, 6), 3)
+        axis, attributes = r.randrange(len(shape)), {}
+        sources = [shape]
+        output = list(shape)
+        match op:
+            case Op.CONCAT:
+                lengths = [r.randint(1, 4) for _ in range(r.choice((1, 2, 3, 5, 9)))]
+                sources = [(*shape[:axis], n, *shape[axis + 1 :]) for n in lengths]
+                output[axis], attributes["axis"] = sum(lengths), axis
+            case Op.PAD:
+                before = [r.choice((0, 0, 1, 3)) for _ in shape]
+                output = [b + n + r.choice((0, 0, 1, 3)) for b, n in zip(before, shape, strict=True)]
+                attributes = {f"before{k}": b for k, b in enumerate(before)}
+                attributes["pad_const"] = r.choice((0, 1, -(2**31), 2**31 - 1, r.randint(-200, 200)))
+            case Op.REVERSE:
+                attributes["axis"] = axis
+            case Op.SLICE:
+                start = [r.choice((0, r.randint(0, 4))) for _ in shape]
+                sources = [tuple(s + n + r.choice((0, 1)) for s, n in zip(start, shape, strict=True))]
+                attributes = {f"start{k}": s for k, s in enumerate(start)}
+            case Op.TILE:
+                output = [n * r.choice((1, 1, 2, 3)) for n in shape]
+        plain = type_ in (Type.BOOL, Type.INT4)
+        inputs = [self.committed(type_, s) if plain else self.source(type_, s, 1) for s in sources]
+        return self.finish(Entry(op, Tensor(Kind.MATERIALISED, type_, tuple(output)), inputs, attributes))
+
     def case(self, op: Op) -> Case:
         """A case of one operator."""
         r = self.random
@@ -254,6 +298,10 @@ class _Builder:
                 type_, shape = r.choice(NUMBERS), self.shape(r.randrange(6), 4)
                 inputs = [self.source(type_, s) for s in self.narrowed(shape)]
                 return self.finish(Entry(op, Tensor(made, type_, shape), inputs))
+            case Op.MATMUL:
+                return self.matmul()
+            case Op.CONCAT | Op.PAD | Op.REVERSE | Op.SLICE | Op.TILE:
+                return self.movement(op)
         type_ = r.choice(list(Type))
         rank = r.randint(1, 6) if op is Op.TRANSPOSE else r.randrange(5)
         shape = self.shape(rank, 4)

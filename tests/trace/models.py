@@ -64,6 +64,13 @@ class Model:
         """A constant of rank 1."""
         return self.constant(np.array(values, np.int64), dtype)
 
+    def shape(self, values: Sequence[int]) -> str:
+        """A constant shape."""
+        name = self._name("shape")
+        self._graph.addConst([len(values)], DType.SHAPE, list(values), name=name)
+        self.shapes[name] = ()
+        return name
+
     def operator(
         self, op: int, inputs: Sequence[str], shape: Sequence[int], dtype: Type, attribute: Any = None
     ) -> str:
@@ -178,12 +185,56 @@ class Model:
 
     def reshape(self, source: str, shape: Sequence[int]) -> str:
         """RESHAPE."""
-        name = self._name("shape")
-        self._graph.addConst([len(shape)], DType.SHAPE, list(shape), name=name)
-        self.shapes[name] = ()
         attribute = TosaSerializerAttribute()
         attribute.ReshapeAttribute()
-        return self.operator(Op.RESHAPE, [source, name], shape, self.types[source], attribute)
+        return self.operator(Op.RESHAPE, [source, self.shape(shape)], shape, self.types[source], attribute)
+
+    def matmul(self, a: str, b: str, zero_points: tuple[int, int] = (0, 0)) -> str:
+        """MATMUL."""
+        dtype = self.types[a]
+        attribute = TosaSerializerAttribute()
+        attribute.MatMulAttribute()
+        total = Type.INT32 if dtype is Type.INT8 else Type.INT48
+        operands = [a, b, *(self.vector([zero], dtype) for zero in zero_points)]
+        return self.operator(Op.MATMUL, operands, (*self.shapes[a][:2], self.shapes[b][2]), total, attribute)
+
+    def concat(self, sources: Sequence[str], axis: int) -> str:
+        """CONCAT."""
+        attribute = TosaSerializerAttribute()
+        attribute.ConcatAttribute(axis)
+        shape = list(self.shapes[sources[0]])
+        shape[axis] = sum(self.shapes[source][axis] for source in sources)
+        return self.operator(Op.CONCAT, sources, shape, self.types[sources[0]], attribute)
+
+    def pad(self, source: str, padding: Sequence[int], value: int) -> str:
+        """PAD; padding before and after each axis."""
+        attribute = TosaSerializerAttribute()
+        attribute.PadAttribute()
+        dtype = self.types[source]
+        shape = [a + n + b for a, n, b in zip(padding[::2], self.shapes[source], padding[1::2], strict=True)]
+        operands = [source, self.shape(padding), self.vector([value], dtype)]
+        return self.operator(Op.PAD, operands, shape, dtype, attribute)
+
+    def reverse(self, source: str, axis: int) -> str:
+        """REVERSE."""
+        attribute = TosaSerializerAttribute()
+        attribute.ReverseAttribute(axis)
+        return self.operator(Op.REVERSE, [source], self.shapes[source], self.types[source], attribute)
+
+    def slice(self, source: str, start: Sequence[int], size: Sequence[int]) -> str:
+        """SLICE."""
+        attribute = TosaSerializerAttribute()
+        attribute.SliceAttribute()
+        operands = [source, self.shape(start), self.shape(size)]
+        return self.operator(Op.SLICE, operands, size, self.types[source], attribute)
+
+    def tile(self, source: str, multiples: Sequence[int]) -> str:
+        """TILE."""
+        attribute = TosaSerializerAttribute()
+        attribute.TileAttribute()
+        shape = [n * m for n, m in zip(self.shapes[source], multiples, strict=True)]
+        operands = [source, self.shape(multiples)]
+        return self.operator(Op.TILE, operands, shape, self.types[source], attribute)
 
     def transpose(self, source: str, perms: Sequence[int]) -> str:
         """TRANSPOSE."""
@@ -277,7 +328,9 @@ class RandomModel:
 
     def _step(self) -> None:
         # There is always an input of 8 or 16 bits to move.
-        options = [self._rescale, self._reshape, self._transpose, self._identity]
+        options = [self._rescale, self._reshape, self._transpose, self._identity, self._movement]
+        if self._has(Type.INT8, Type.INT16, rank=3):
+            options += [self._matmul, self._matmul]
         if self._has(Type.INT8, Type.INT16, rank=4):
             options += [self._conv2d, self._conv2d, self._depthwise, self._max_pool2d]
         if self._has(Type.INT8, Type.INT16):
@@ -418,6 +471,43 @@ class RandomModel:
     def _transpose(self) -> str:
         source = self._any(*_MOVED)
         return self.model.transpose(source, self.random.permutation(len(self.model.shapes[source])).tolist())
+
+    def _matmul(self) -> str:
+        r, model = self.random, self.model
+        a = self._any(Type.INT8, Type.INT16, rank=3)
+        dtype, (batch, rows, length) = model.types[a], model.shapes[a]
+        if batch * rows * length <= 512 and r.random() < 0.5:
+            b = model.transpose(a, (0, 2, 1))
+        else:
+            b = model.constant(random_values(r, (batch, length, int(r.integers(1, 6))), dtype), dtype)
+        narrow = dtype is Type.INT8
+        points = (int(r.integers(-128, 128)), int(r.integers(-128, 128))) if narrow else (0, 0)
+        return self._narrowed(model.matmul(a, b, points))
+
+    def _movement(self) -> str:
+        r, model = self.random, self.model
+        source = self._any(*_MOVED)
+        shape = model.shapes[source]
+        if not shape:
+            return model.identity(source)
+        axis = int(r.integers(len(shape)))
+        small = np.prod(shape, dtype=np.int64) < 4_000
+        match int(r.integers(5)):
+            case 0 if small:
+                thin = [1 if k == axis else n for k, n in enumerate(shape)]
+                part = model.slice(source, [0] * len(shape), thin)
+                return model.concat([part, source, part], axis)
+            case 1 if small:
+                padding = [int(v) for v in r.choice((0, 0, 1, 2), 2 * len(shape))]
+                return model.pad(source, padding, int(random_values(r, (), model.types[source])))
+            case 2 if small:
+                return model.tile(source, [int(v) for v in r.choice((1, 1, 2), len(shape))])
+            case 3:
+                return model.reverse(source, axis)
+        start = [int(r.integers(n)) for n in shape]
+        return model.slice(
+            source, start, [int(r.integers(1, n - s + 1)) for n, s in zip(shape, start, strict=True)]
+        )
 
     def _identity(self) -> str:
         return self.model.identity(self._any())

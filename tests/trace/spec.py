@@ -56,10 +56,16 @@ class Type(IntEnum):
 class Op(IntEnum):
     CONV2D = 3
     DEPTHWISE_CONV2D = 5
+    MATMUL = 7
     MAX_POOL2D = 8
     CLAMP = 11
     ADD = 15
+    CONCAT = 55
+    PAD = 56
     RESHAPE = 57
+    REVERSE = 58
+    SLICE = 59
+    TILE = 60
     TRANSPOSE = 61
     RESCALE = 66
     IDENTITY = 68
@@ -72,8 +78,13 @@ CONVOLUTION += [("input_zp", 18, 2), ("weight_zp", 20, 2)]
 ATTRIBUTES: dict[int, list[tuple[str, int, int]]] = {
     Op.CONV2D: CONVOLUTION,
     Op.DEPTHWISE_CONV2D: CONVOLUTION,
+    Op.MATMUL: [("a_zp", 18, 2), ("b_zp", 20, 2)],
     Op.MAX_POOL2D: [(name, 2 + 2 * k, 2) for k, name in enumerate(("kernel_y", "kernel_x", *STRIDES, *PADS))],
     Op.CLAMP: [("min", 2, 4), ("max", 6, 4)],
+    Op.CONCAT: [("axis", 2, 1)],
+    Op.PAD: [*((f"before{k}", 2 + 4 * k, 4) for k in range(6)), ("pad_const", 26, 4)],
+    Op.REVERSE: [("axis", 2, 1)],
+    Op.SLICE: [(f"start{k}", 2 + 4 * k, 4) for k in range(6)],
     Op.TRANSPOSE: [(f"perm{k}", 2 + k, 1) for k in range(6)],
     Op.RESCALE: [
         ("multiplier", 2, 4),
@@ -198,6 +209,35 @@ class Evaluation:
 
     _reshape = _identity
 
+    def _concat(self, entry: Entry, index: int) -> int:
+        at, axis = unravel(entry.output.shape, index), entry["axis"]
+        for part in entry.inputs:
+            if at[axis] < part.shape[axis]:
+                return self.value(part, ravel(part.shape, at))
+            at[axis] -= part.shape[axis]
+        raise AssertionError
+
+    def _pad(self, entry: Entry, index: int) -> int:
+        (source,) = entry.inputs
+        at = [a - entry[f"before{k}"] for k, a in enumerate(unravel(entry.output.shape, index))]
+        if any(a < 0 or a >= n for a, n in zip(at, source.shape, strict=True)):
+            return entry["pad_const"]
+        return self.value(source, ravel(source.shape, at))
+
+    def _reverse(self, entry: Entry, index: int) -> int:
+        at = unravel(entry.output.shape, index)
+        at[entry["axis"]] = entry.output.shape[entry["axis"]] - 1 - at[entry["axis"]]
+        return self.value(entry.inputs[0], ravel(entry.inputs[0].shape, at))
+
+    def _slice(self, entry: Entry, index: int) -> int:
+        at = [a + entry[f"start{k}"] for k, a in enumerate(unravel(entry.output.shape, index))]
+        return self.value(entry.inputs[0], ravel(entry.inputs[0].shape, at))
+
+    def _tile(self, entry: Entry, index: int) -> int:
+        shape = entry.inputs[0].shape
+        at = [a % n for a, n in zip(unravel(entry.output.shape, index), shape, strict=True)]
+        return self.value(entry.inputs[0], ravel(shape, at))
+
     def _transpose(self, entry: Entry, index: int) -> int:
         at = unravel(entry.output.shape, index)
         source = [0] * len(at)
@@ -262,6 +302,15 @@ class Evaluation:
             factor = self.value(weight, ravel(weight.shape, (j, i, c, m))) - entry["weight_zp"]
             total += (self.value(image, at + c) - entry["input_zp"]) * factor
         return total
+
+    def _matmul(self, entry: Entry, index: int) -> int:
+        a, b = entry.inputs
+        n, h, w = unravel(entry.output.shape, index)
+        return sum(
+            (self.value(a, ravel(a.shape, (n, h, c))) - entry["a_zp"])
+            * (self.value(b, ravel(b.shape, (n, c, w))) - entry["b_zp"])
+            for c in range(a.shape[2])
+        )
 
     def _max_pool2d(self, entry: Entry, index: int) -> int:
         channel = index % entry.output.shape[3]

@@ -106,6 +106,61 @@ def _conv2d_wide(model: Model, r: np.random.Generator) -> str:
     return model.rescale(made, DType.INT32, [int(r.integers(1, 1 << 15))], [24], scale32=False)
 
 
+def _matmul(model: Model, r: np.random.Generator) -> str:
+    n, h, c, w = (int(v) for v in (*r.integers(1, 5, 2), r.choice((1, 7, 32, 100)), r.integers(1, 20)))
+    points = (int(r.choice((-128, 0, 127))), int(r.choice((-128, 0, 127))))
+    left = model.input((n, h, c))
+    shape = (n, c, w)
+    right = (
+        model.input(shape)
+        if r.random() < 0.5
+        else model.constant(random_values(r, shape, DType.INT8), DType.INT8)
+    )
+    return model.matmul(left, right, points)
+
+
+def _matmul_wide(model: Model, r: np.random.Generator) -> str:
+    made = model.matmul(model.input((2, 3, 9), DType.INT16), model.input((2, 9, 4), DType.INT16))
+    return model.rescale(made, DType.INT32, [int(r.integers(1, 1 << 15))], [24], scale32=False)
+
+
+def _moved_type(r: np.random.Generator) -> DType:
+    return DType(int(r.choice((DType.INT8, DType.INT16, DType.INT32))))
+
+
+def _concat(model: Model, r: np.random.Generator) -> str:
+    dtype, axis = _moved_type(r), int(r.integers(3))
+    parts = []
+    for _ in range(int(r.integers(1, 5))):
+        shape = [2, 3, 4]
+        shape[axis] = int(r.integers(1, 4))
+        parts.append(model.input(shape, dtype))
+    if r.random() < 0.5:
+        parts.append(model.constant(random_values(r, model.shapes[parts[0]], dtype), dtype))
+    return model.concat(parts, axis)
+
+
+def _pad(model: Model, r: np.random.Generator) -> str:
+    dtype = _moved_type(r)
+    padding = [int(v) for v in r.integers(0, 3, 6)]
+    return model.pad(model.input((2, 3, 4), dtype), padding, int(random_values(r, (), dtype)))
+
+
+def _reverse(model: Model, r: np.random.Generator) -> str:
+    return model.reverse(model.input((2, 3, 4, 5), _moved_type(r)), int(r.integers(4)))
+
+
+def _slice(model: Model, r: np.random.Generator) -> str:
+    shape = (5, 6, 7)
+    start = [int(r.integers(n)) for n in shape]
+    size = [int(r.integers(1, n - s + 1)) for n, s in zip(shape, start, strict=True)]
+    return model.slice(model.input(shape, _moved_type(r)), start, size)
+
+
+def _tile(model: Model, r: np.random.Generator) -> str:
+    return model.tile(model.input((2, 3, 1, 4), _moved_type(r)), [int(v) for v in r.integers(1, 4, 4)])
+
+
 def _max_pool(model: Model, r: np.random.Generator) -> str:
     dtype = DType.INT8 if r.random() < 0.7 else DType.INT16
     source = model.input((2, 6, 5, int(r.choice((1, 3, 70)))), dtype)
@@ -183,12 +238,19 @@ def _identity(model: Model, r: np.random.Generator) -> str:
         _conv2d_all_inputs,
         _depthwise,
         _conv2d_wide,
+        _matmul,
+        _matmul_wide,
         _max_pool,
         _rescale_32,
         _rescale_unsigned,
         _clamp,
         _add,
+        _concat,
+        _pad,
         _reshape,
+        _reverse,
+        _slice,
+        _tile,
         _transpose,
         _identity,
     ],

@@ -225,14 +225,18 @@ def test_ends__root_differs_from_the_receipts__fault(verifier: Contract, kind: i
 
 def nested(op: Op, entries: int) -> Case:
     """A chain of one operator, computed element from element."""
-    shape = (1, 1, 1, 1)
+    shape = (1,) * (3 if op is Op.MATMUL else 4)
     x = Tensor(Kind.INPUT, Type.INT32, shape, [5])
     one = Tensor(Kind.CONSTANT, Type.INT8, shape, [1])
     bias = Tensor(Kind.CONSTANT, Type.INT32, (1,), [1])
     scale = Tensor(Kind.CONSTANT, Type.INT48, (1,), [(30 << 32) + (1 << 30)])
-    extra = {Op.CONV2D: [one, bias], Op.DEPTHWISE_CONV2D: [one, bias], Op.ADD: [x], Op.RESCALE: [scale]}.get(
-        op, []
-    )
+    extra = {
+        Op.CONV2D: [one, bias],
+        Op.DEPTHWISE_CONV2D: [one, bias],
+        Op.MATMUL: [one],
+        Op.ADD: [x],
+        Op.RESCALE: [scale],
+    }.get(op, [])
     attributes = {
         "max": 100,
         "kernel_y": 1,
@@ -273,7 +277,7 @@ def nested(op: Op, entries: int) -> Case:
     "operator", [op for op in Op if op not in (Op.RESHAPE, Op.IDENTITY)], ids=lambda op: op.name
 )
 def test_depth__as_deep_as_allowed__evaluates(verifier: Contract, operator: Op) -> None:
-    limit = 24 if operator in (Op.CONV2D, Op.DEPTHWISE_CONV2D, Op.MAX_POOL2D) else 72
+    limit = 24 if operator in (Op.CONV2D, Op.DEPTHWISE_CONV2D, Op.MATMUL, Op.MAX_POOL2D) else 72
     deepest = nested(operator, limit)
     value = deepest.settle()
     assert prove(verifier, deepest) == Revert("Trace_NoFault")

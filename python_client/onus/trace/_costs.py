@@ -40,7 +40,7 @@ _CALL: Final = 160_000  # transaction, receipt and its path, verdict
 _BYTE: Final = 16
 _BYTE_FLOOR: Final = 40  # EIP-7623: what a byte costs at least in the whole transaction
 _EVALUATION: Final = 3_000
-_PRODUCT: Final = 30  # an element of two runs of bytes that are multiplied eight at a time
+PRODUCT_GAS: Final = 30  # an element of two runs of bytes that are multiplied eight at a time
 _READ: Final = 1_300  # an element alone
 _READ_STORED: Final = 3_000  # the same, if the tensor is not row-major: its coordinates must be found
 _CHUNK: Final = 400
@@ -85,9 +85,9 @@ def counts(entry: Entry, inputs: Sequence[Counts | None]) -> Counts:
     reads = operator.reads(entry)
     evaluations, depth, gas = 1, 0, _EVALUATION
     products = contraction = reads[0] if operator.contracts else 0
-    is_packed = operator.packs and all(
-        below is None and descriptor.dtype is DType.INT8 and not descriptor.layout
-        for descriptor, below in zip(entry.inputs[:2], inputs, strict=False)
+    is_packed = bool(operator.packs) and all(
+        below is None and descriptor.dtype is DType.INT8 and descriptor.layout == layout
+        for descriptor, below, layout in zip(entry.inputs, inputs, operator.packs, strict=False)
     )
     for number, (count, descriptor, below) in enumerate(zip(reads, entry.inputs, inputs, strict=True)):
         if below is not None:
@@ -97,7 +97,7 @@ def counts(entry: Entry, inputs: Sequence[Counts | None]) -> Counts:
             depth = max(depth, below.depth)
             gas += count * below.gas
         elif is_packed and number < 2:
-            gas += count * _PRODUCT
+            gas += count * PRODUCT_GAS
         else:
             gas += count * read_gas(descriptor)
     return Counts(evaluations, products, contraction, depth + (3 if operator.gathers else 1), gas)

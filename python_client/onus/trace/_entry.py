@@ -18,10 +18,16 @@ class Opcode(IntEnum):
 
     CONV2D = 3
     DEPTHWISE_CONV2D = 5
+    MATMUL = 7
     MAX_POOL2D = 8
     CLAMP = 11
     ADD = 15
+    CONCAT = 55
+    PAD = 56
     RESHAPE = 57
+    REVERSE = 58
+    SLICE = 59
+    TILE = 60
     TRANSPOSE = 61
     RESCALE = 66
     IDENTITY = 68
@@ -56,13 +62,22 @@ _CONVOLUTION = (
 FIELDS: Mapping[Opcode, tuple[Field, ...]] = {
     Opcode.CONV2D: _CONVOLUTION,
     Opcode.DEPTHWISE_CONV2D: _CONVOLUTION,
+    Opcode.MATMUL: _run(18, 2, "a_zp", "b_zp", signed=True),
     Opcode.MAX_POOL2D: (
         *_run(2, 2, "kernel_y", "kernel_x", "stride_y", "stride_x"),
         *_run(10, 2, "pad_top", "pad_bottom", "pad_left", "pad_right"),
     ),
     Opcode.CLAMP: _run(2, 4, "min", "max", signed=True),
     Opcode.ADD: (),
+    Opcode.CONCAT: (Field("axis", 2, 1),),
+    Opcode.PAD: (
+        *_run(2, 4, *(f"before{k}" for k in range(6))),
+        Field("pad_const", 26, 4, signed=True),
+    ),
     Opcode.RESHAPE: (),
+    Opcode.REVERSE: (Field("axis", 2, 1),),
+    Opcode.SLICE: _run(2, 4, *(f"start{k}" for k in range(6))),
+    Opcode.TILE: (),
     Opcode.TRANSPOSE: _run(2, 1, *(f"perm{k}" for k in range(6))),
     Opcode.RESCALE: (
         Field("multiplier", 2, 4, signed=True),

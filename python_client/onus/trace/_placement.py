@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Final
 
-from onus.trace._costs import Counts, Reach, counts, read_gas
+from onus.trace._costs import PRODUCT_GAS, Counts, Reach, counts, read_gas
 from onus.trace._descriptor import Descriptor, Kind
+from onus.trace._dtypes import DType
 from onus.trace._graph import Graph, Node, outline
 from onus.trace._operators import OPERATORS, Operand
 
@@ -103,8 +104,7 @@ def choose_layouts(nodes: Sequence[Node], committed: set[Operand]) -> Mapping[Op
     cheaper.
 
     It does if an element of a reader needs few elements far apart: fewer chunks must be opened, though each
-    element is dearer to find. Never for what is multiplied many elements at a time, which needs row-major
-    order.
+    element is dearer to find. Or if elements can then be multiplied many at a time.
     """
     readers: dict[Operand, list[tuple[Node, int]]] = {}
     for node in nodes:
@@ -113,8 +113,6 @@ def choose_layouts(nodes: Sequence[Node], committed: set[Operand]) -> Mapping[Op
                 readers.setdefault(operand, []).append((node, number))
     chosen = {}
     for operand, uses in readers.items():
-        if any(OPERATORS[node.opcode].packs and number < 2 for node, number in uses):
-            continue
         wanted = {OPERATORS[node.opcode].layouts(node.entry())[number] for node, number in uses} - {()}
         costs = {layout: _dearest(operand, uses, layout) for layout in sorted(wanted)}
         best = min(costs, key=lambda layout: (costs[layout], layout), default=())
@@ -134,7 +132,10 @@ def _dearest(operand: Operand, uses: Sequence[tuple[Node, int]], layout: tuple[i
         box = operator.boxes(entry, (1,) * entry.output.rank)[number]
         reads = operator.reads(entry)[number]
         reach = Reach(box, prod(box) if box is not None else reads)
-        dearest = max(dearest, reach.gas(descriptor) + reads * read_gas(descriptor))
+        packs = operator.packs[number : number + 1]
+        is_packed = operand.dtype is DType.INT8 and descriptor.layout in packs
+        each = PRODUCT_GAS if is_packed else read_gas(descriptor)
+        dearest = max(dearest, reach.gas(descriptor) + reads * each)
     return dearest
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from onus.trace._entry import Opcode
 from onus.trace._kernels._base import Kernel, Prepare
 from onus.trace._kernels._convolution import conv2d, depthwise_conv2d
-from onus.trace._kernels._movement import copy, transpose
+from onus.trace._kernels._matmul import matmul
+from onus.trace._kernels._movement import concat, copy, cut, pad, reverse, tile, transpose
 from onus.trace._kernels._pointwise import add, clamp, rescale
 from onus.trace._kernels._pooling import max_pool2d
 
@@ -19,10 +20,16 @@ __all__ = ["KERNELS", "VIEWS", "Kernel", "Prepare"]
 KERNELS: Mapping[Opcode, Prepare] = {
     Opcode.CONV2D: conv2d,
     Opcode.DEPTHWISE_CONV2D: depthwise_conv2d,
+    Opcode.MATMUL: matmul,
     Opcode.MAX_POOL2D: max_pool2d,
     Opcode.CLAMP: clamp,
     Opcode.ADD: add,
+    Opcode.CONCAT: concat,
+    Opcode.PAD: pad,
     Opcode.RESHAPE: copy,
+    Opcode.REVERSE: reverse,
+    Opcode.SLICE: cut,
+    Opcode.TILE: tile,
     Opcode.TRANSPOSE: transpose,
     Opcode.RESCALE: rescale,
     Opcode.IDENTITY: copy,

@@ -12,7 +12,18 @@ from onus.trace._entry import Opcode
 from onus.trace._operators._base import Box, Lowered, Operand, Operator, Read, Source
 from onus.trace._operators._convolution import Conv2d, DepthwiseConv2d
 from onus.trace._operators._elementwise import Add, Clamp
-from onus.trace._operators._movement import Identity, Reshape, Transpose, permutation
+from onus.trace._operators._matmul import MatMul
+from onus.trace._operators._movement import (
+    Concat,
+    Identity,
+    Pad,
+    Reshape,
+    Reverse,
+    Slice,
+    Tile,
+    Transpose,
+    permutation,
+)
 from onus.trace._operators._pooling import MaxPool2d
 from onus.trace._operators._rescale import Rescale
 
@@ -23,10 +34,16 @@ OPERATORS: Mapping[Opcode, Operator] = {
     for operator in (
         Conv2d(),
         DepthwiseConv2d(),
+        MatMul(),
         MaxPool2d(),
         Clamp(),
         Add(),
+        Concat(),
+        Pad(),
         Reshape(),
+        Reverse(),
+        Slice(),
+        Tile(),
         Transpose(),
         Rescale(),
         Identity(),

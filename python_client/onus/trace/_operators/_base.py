@@ -85,6 +85,14 @@ class Source:
         self.require(operand.shape == (count,), f"input {index} must have shape ({count},)")
         return [int(value) for value in operand.values]
 
+    def dimensions(self, index: int, count: int | None = None) -> tuple[int, ...]:
+        """An operand that must be a constant shape, maybe with a number of dimensions."""
+        shape = self.inputs[index]
+        if not isinstance(shape, tuple):
+            raise InvalidOperator(f"input {index} must be a constant shape", self.place)
+        self.require(count is None or len(shape) == count, f"input {index} must have {count} numbers")
+        return shape
+
     def numbers(self, name: str, count: int, minimum: int, maximum: int = 0xFFFF) -> list[int]:
         """An attribute that must be a list of a length with every number in a range."""
         values = [int(value) for value in self.attributes[name]]
@@ -119,8 +127,8 @@ class Operator(ABC):
             (`u8`, `u32`, `i32`, with a star for a list).
         gathers: whether one element needs many elements of an operand, which then wants to be committed.
         contracts: whether it sums products, as many as it reads elements of its first operand.
-        packs: whether the contract multiplies elements of its first two operands many at a time if they are
-            bytes in row-major order.
+        packs: layouts of the first two operands in which the contract multiplies their elements many at a
+            time, if they are committed bytes; empty if it never does.
     """
 
     opcode: ClassVar[Opcode]
@@ -128,7 +136,7 @@ class Operator(ABC):
     schema: ClassVar[tuple[tuple[str, str], ...]] = ()
     gathers: ClassVar[bool] = False
     contracts: ClassVar[bool] = False
-    packs: ClassVar[bool] = False
+    packs: ClassVar[tuple[tuple[int, ...], ...]] = ()
 
     @abstractmethod
     def lower(self, source: Source) -> Lowered:
@@ -154,3 +162,10 @@ class Operator(ABC):
     def layouts(self, entry: Entry) -> tuple[tuple[int, ...], ...]:
         """Axis order of each operand that makes what one element reads contiguous; empty for row-major."""
         return ((),) * len(entry.inputs)
+
+
+def zero_point(source: Source, index: int, operand: Operand) -> int:
+    """The zero point of an operand of a contraction: a constant of its type, not 0 for INT8 alone."""
+    (value,) = source.constant(index, operand.dtype)
+    source.require(value == 0 or operand.dtype is DType.INT8, f"input {index}: only INT8 has a zero point")
+    return value

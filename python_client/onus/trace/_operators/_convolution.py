@@ -9,7 +9,7 @@ from onus.trace._descriptor import unravel
 from onus.trace._dtypes import DType
 from onus.trace._entry import Entry, Opcode
 from onus.trace._errors import LimitExceeded
-from onus.trace._operators._base import Box, Lowered, Operand, Operator, Read, Source
+from onus.trace._operators._base import Box, Lowered, Operator, Read, Source, zero_point
 from onus.trace._operators._windows import positions, window
 
 MAX_FRAME: Final = 1 << 26
@@ -68,8 +68,8 @@ class _Convolution(Operator):
             "stride_x": stride_x,
             "dilation_y": dilation_y,
             "dilation_x": dilation_x,
-            "input_zp": _zero_point(source, 3, operand),
-            "weight_zp": _zero_point(source, 4, weight),
+            "input_zp": zero_point(source, 3, operand),
+            "weight_zp": zero_point(source, 4, weight),
         }
         return Lowered(attributes, (operand, weight, bias))
 
@@ -88,7 +88,7 @@ class Conv2d(_Convolution):
     """Sum over window and channels; weight O, KH, KW, C."""
 
     opcode: ClassVar[Opcode] = Opcode.CONV2D
-    packs: ClassVar[bool] = True
+    packs: ClassVar[tuple[tuple[int, ...], ...]] = ((), ())
     reader: ClassVar[str] = "Conv2dAttribute"
 
     def _kernel(self, weight: tuple[int, ...]) -> tuple[int, int, int, int]:
@@ -150,9 +150,3 @@ class DepthwiseConv2d(_Convolution):
 
     def layouts(self, entry: Entry) -> tuple[tuple[int, ...], ...]:
         return ((0, 3, 1, 2), (2, 3, 0, 1), ())
-
-
-def _zero_point(source: Source, index: int, operand: Operand) -> int:
-    (value,) = source.constant(index, operand.dtype)
-    source.require(value == 0 or operand.dtype is DType.INT8, f"input {index}: only INT8 has a zero point")
-    return value
