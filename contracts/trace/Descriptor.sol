@@ -90,6 +90,19 @@ library DescriptorLibrary {
         }
     }
 
+    /// @notice Distance in storage order between neighbours along an axis.
+    function storedStride(Descriptor self, uint256 axis) internal pure returns (uint256 product) {
+        product = 1;
+        uint256 order = self.storageOrder();
+        unchecked {
+            for (uint256 k = self.rank(); k != 0; --k) {
+                uint256 stored = order == 0 ? k - 1 : (order >> (24 - 4 * k)) & 0xf;
+                if (stored == axis) break;
+                product *= self.dimension(stored);
+            }
+        }
+    }
+
     /// @notice Coordinates of the element with this row-major index.
     function unravel(Descriptor self, uint256 index) internal pure returns (uint256 coordinates) {
         uint256 axis = self.rank();

@@ -8,6 +8,7 @@ import {Elementwise} from "./Elementwise.sol";
 import {Movement} from "./Movement.sol";
 import {Opcode} from "./Opcode.sol";
 import {Pooling} from "./Pooling.sol";
+import {Reduction} from "./Reduction.sol";
 import {Rescale} from "./Rescale.sol";
 import {Entry, Source, Tensor} from "./Step.sol";
 
@@ -32,17 +33,23 @@ library Evaluation {
     /// @dev The same before the reduction to the output type.
     function compute(Entry entry, uint256 index) private pure returns (int256) {
         uint256 opcode = entry.opcode();
+        if (Opcode.isIn(opcode, Opcode.BINARY)) return Elementwise.binary(entry, index);
+        if (Opcode.isIn(opcode, Opcode.UNARY)) return Elementwise.unary(entry, index);
+        if (Opcode.isIn(opcode, Opcode.REDUCTION)) return Reduction.reduce(entry, index);
         if (opcode < Opcode.CLAMP) {
+            if (opcode == Opcode.AVG_POOL2D) return Pooling.average(entry, index);
             if (opcode == Opcode.CONV2D) return Contraction.conv2d(entry, index);
             if (opcode == Opcode.DEPTHWISE_CONV2D) return Contraction.depthwise(entry, index);
             if (opcode == Opcode.MATMUL) return Contraction.matmul(entry, index);
             if (opcode == Opcode.MAX_POOL2D) return Pooling.maximum(entry, index);
         } else if (opcode < Opcode.CONCAT) {
-            if (opcode == Opcode.CLAMP) return Elementwise.clamp(entry, index);
-            if (opcode == Opcode.ADD) return Elementwise.add(entry, index);
+            if (opcode == Opcode.TABLE) return Elementwise.table(entry, index);
+            if (opcode == Opcode.SELECT) return Elementwise.select(entry, index);
         } else {
             if (opcode == Opcode.RESCALE) return Rescale.rescale(entry, index);
-            if (opcode == Opcode.RESHAPE || opcode == Opcode.IDENTITY) return Movement.identity(entry, index);
+            if (opcode == Opcode.RESHAPE || opcode == Opcode.IDENTITY || opcode == Opcode.CAST) {
+                return Movement.identity(entry, index);
+            }
             if (opcode == Opcode.CONCAT) return Movement.concat(entry, index);
             if (opcode <= Opcode.TRANSPOSE) return Movement.moved(entry, index);
         }

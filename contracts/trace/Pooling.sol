@@ -1,30 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {DescriptorLibrary} from "./Descriptor.sol";
 import {DType} from "./DType.sol";
-import {Evaluation} from "./Evaluation.sol";
+import {Fold, Reduction} from "./Reduction.sol";
 import {Attributes, Entry} from "./Step.sol";
 import {Window, WindowLibrary} from "./Window.sol";
 
 /// @title Pooling
 /// @notice Reductions over a window of one channel.
 library Pooling {
+    /// @dev The columns of an image are an axis; cells side by side are neighbours along it.
+    uint256 private constant COLUMNS = 2;
+
     /// @notice MAX_POOL2D.
-    function maximum(Entry entry, uint256 index) internal pure returns (int256 result) {
+    function maximum(Entry entry, uint256 index) internal pure returns (int256) {
+        Fold memory fold = Reduction.over(entry, COLUMNS);
+        fold.total = DType.minimum(entry.output().dtype());
+        pool(fold, index);
+        return fold.total;
+    }
+
+    /// @notice AVG_POOL2D: multiplies by the reciprocal of the number of cells inside, as TOSA rounds it. Saturates.
+    function average(Entry entry, uint256 index) internal pure returns (int256) {
+        Fold memory fold = Reduction.over(entry, COLUMNS);
+        fold.sums = true;
+        pool(fold, index);
+        uint256 word = entry.word();
+        unchecked {
+            uint256 cells = fold.seen;
+            uint256 log = cells - 1;
+            assembly ("memory-safe") {
+                log := sub(256, clz(log))
+            }
+            int256 reciprocal = int256(DescriptorLibrary.quotient(((1 << 30) + 1) << log, cells));
+            int256 sum = (fold.total - int256(cells) * Attributes.i16(word, 18)) * reciprocal;
+            sum = ((sum + int256(1 << (29 + log))) >> (30 + log)) + Attributes.i16(word, 20);
+            return DType.saturate(entry.output().dtype(), false, sum);
+        }
+    }
+
+    /// @dev Takes the cells inside the image.
+    function pool(Fold memory fold, uint256 index) private pure {
+        Entry entry = fold.entry;
         entry.requireInputs(1);
         Window memory window = WindowLibrary.over({entry: entry, index: index, pads: 10, strides: 6, dilations: 0});
-        window.rows = Attributes.u16(entry.word(), 2);
         window.columns = Attributes.u16(entry.word(), 4);
-        result = DType.minimum(entry.output().dtype());
-        unchecked {
-            for (uint256 j; j < window.rows; ++j) {
-                for (uint256 i; i < window.columns; ++i) {
-                    (bool inside, uint256 image) = window.cell(j, i);
-                    if (!inside) continue;
-                    int256 x = Evaluation.value(entry, 0, image + window.channel);
-                    if (x > result) result = x;
-                }
-            }
+        uint256 rows = Attributes.u16(entry.word(), 2);
+        for (uint256 j; j < rows; ++j) {
+            (uint256 start, uint256 count) = window.row(j);
+            fold.line(start, count);
         }
     }
 }

@@ -75,6 +75,21 @@ library WindowLibrary {
         }
     }
 
+    /// @notice Of row `j` of cells those that lie in the image, if they are not dilated.
+    /// @return index row-major index of the first, in the channel of the output element
+    /// @return count their number
+    function row(Window memory self, uint256 j) internal pure returns (uint256 index, uint256 count) {
+        unchecked {
+            uint256 y = uint256(self.top + int256(j));
+            int256 first = self.left < 0 ? int256(0) : self.left;
+            int256 end = self.left + int256(self.columns);
+            if (end > int256(self.width)) end = int256(self.width);
+            // A negative coordinate is a huge one.
+            if (y < self.height && first < end) count = uint256(end - first);
+            index = self.image + (y * self.width + uint256(first)) * self.channels + self.channel;
+        }
+    }
+
     /// @notice Number of cells to take from cell (j, i) on in one piece: those that are neighbours in the image as in the
     /// kernel, if `packed`, and lie on one side of its edges with the first.
     function adjacent(Window memory self, uint256 i, bool packed) internal pure returns (uint256 cells) {
