@@ -10,8 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from onus.protocol import OnusError
-
 __all__ = ["AsJson", "print_json", "refusals"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
@@ -25,6 +23,8 @@ def print_json(document: dict[str, Any]) -> None:
 @contextmanager
 def refusals(as_json: bool) -> Iterator[None]:
     """Ends the command with 1 on everything this package raises on purpose: a line, or a document."""
+    from onus.protocol import OnusError
+
     try:
         yield
     except OnusError as error:
