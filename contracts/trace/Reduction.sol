@@ -7,24 +7,21 @@ import {Evaluation} from "./Evaluation.sol";
 import {Opcode} from "./Opcode.sol";
 import {Attributes, Entry, Source, Tensor} from "./Step.sol";
 
-/// @notice Many elements of an entry's first input made into one number.
-/// @dev A key is an element, with all bits flipped for the smallest: then the largest key is wanted of either. Where the
-/// place of the first of the largest is wanted, the complement of the place is appended.
+/// @notice Many elements of an entry's first input made into one number: their sum, or the largest of their keys. The key
+/// of element x in place k is scale · x − unit · k: so the largest, the smallest, or the first of the largest is found.
 /// @param entry whose first input is read
 /// @param axis axis along which elements are taken
 /// @param stride distance between them in row-major order
-/// @param sums whether they are summed; otherwise the largest key is taken
-/// @param flip all bits set to take the smallest
-/// @param placeBits bits of a place in a key
+/// @param scale of keys; 0 for the sum
+/// @param unit of keys
 /// @param seen elements taken
 /// @param total sum or largest key
 struct Fold {
     Entry entry;
     uint256 axis;
     uint256 stride;
-    bool sums;
-    uint256 flip;
-    uint256 placeBits;
+    int256 scale;
+    uint256 unit;
     uint256 seen;
     int256 total;
 }
@@ -34,26 +31,28 @@ using Reduction for Fold global;
 /// @title Reduction
 /// @notice Operators that fold an axis, and what pools share with them.
 library Reduction {
-    uint256 private constant PLACE_BITS = 32;
+    /// @dev Scale of keys that have a place: places have 32 bits.
+    int256 private constant PLACES = 1 << 32;
 
     /// @notice REDUCE_SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_ANY (the largest of 0 and 1), REDUCE_ALL (the smallest) and
     /// ARGMAX.
     function reduce(Entry entry, uint256 index) internal pure returns (int256) {
         entry.requireInputs(1);
         uint256 axis = Attributes.u8(entry.word(), 2);
-        uint256 opcode = entry.opcode();
         Fold memory fold = over(entry, axis);
-        fold.sums = opcode == Opcode.REDUCE_SUM;
-        if (!fold.sums) fold.total = type(int256).min;
-        if (opcode == Opcode.REDUCE_MIN || opcode == Opcode.REDUCE_ALL) fold.flip = type(uint256).max;
-        if (opcode == Opcode.ARGMAX) fold.placeBits = PLACE_BITS;
+        uint256 opcode = entry.opcode();
+        if (opcode != Opcode.REDUCE_SUM) {
+            fold.total = type(int256).min;
+            fold.scale = opcode == Opcode.REDUCE_MIN || opcode == Opcode.REDUCE_ALL ? -1 : int256(1);
+            if (opcode == Opcode.ARGMAX) (fold.scale, fold.unit) = (PLACES, 1);
+        }
         uint256 length = entry.input(0).dimension(axis);
         unchecked {
             uint256 inner = DescriptorLibrary.remainder(index, fold.stride);
             fold.line((index - inner) * length + inner, length);
+            if (opcode == Opcode.ARGMAX) return int256(uint256(uint32(uint256(-fold.total))));
+            return fold.scale < 0 ? -fold.total : fold.total;
         }
-        if (opcode == Opcode.ARGMAX) return int256(uint256(uint32(~uint256(fold.total))));
-        return int256(uint256(fold.total) ^ fold.flip);
     }
 
     /// @notice A fold along an axis, of nothing yet.
@@ -75,9 +74,9 @@ library Reduction {
         if (!source.isComputed()) {
             Tensor tensor = source.tensor();
             Descriptor held = tensor.descriptor();
-            // A bool is read byte by byte, and a tensor in another shape is no line where it is stored in another order.
-            if (held.dtype() != DType.BOOL) {
+            if (DType.fillsBytes(held.dtype())) {
                 if (source.isStored()) return stored(self, tensor, start, self.stride, count);
+                // In another shape it is no line where it is stored in another order.
                 if (held.eq(self.entry.input(0))) {
                     return stored(self, tensor, held.position(start), held.storedStride(self.axis), count);
                 }
@@ -94,11 +93,10 @@ library Reduction {
     /// @dev Takes an element.
     function take(Fold memory self, int256 x) private pure {
         unchecked {
-            if (self.sums) {
+            if (self.scale == 0) {
                 self.total += x;
             } else {
-                uint256 places = (1 << self.placeBits) - 1;
-                x = int256((uint256(x) ^ self.flip) << self.placeBits | (~self.seen & places));
+                x = x * self.scale - int256(self.unit * self.seen);
                 if (x > self.total) self.total = x;
             }
             ++self.seen;
@@ -107,55 +105,44 @@ library Reduction {
 
     /// @dev Takes elements of a committed tensor: the same for all that lie in one run of opened chunks.
     function stored(Fold memory self, Tensor tensor, uint256 place, uint256 stride, uint256 count) private pure {
-        uint256 dtype = tensor.descriptor().dtype();
-        uint256 size = DType.byteSize(dtype);
+        uint256 size = DType.byteSize(tensor.descriptor().dtype());
         unchecked {
             (place, stride) = (place * size, stride * size);
             while (count != 0) {
                 (uint256 position, uint256 left) = tensor.open(place);
                 uint256 length = DescriptorLibrary.quotient(left - 1, stride) + 1;
                 if (length > count) length = count;
-                run(self, position, stride, length, dtype);
+                run(self, position, stride, length, size);
                 place += length * stride;
                 count -= length;
             }
         }
     }
 
-    /// @dev Takes `count` elements that lie `step` bytes apart in the calldata.
-    function run(Fold memory self, uint256 position, uint256 step, uint256 count, uint256 dtype) private pure {
-        uint256 bits = DType.bits(dtype);
-        uint256 end;
-        uint256 unused;
+    /// @dev Takes `count` elements of `size` bytes that lie `step` bytes apart in the calldata.
+    function run(Fold memory self, uint256 position, uint256 step, uint256 count, uint256 size) private pure {
+        (int256 scale, int256 total, uint256 unit, uint256 places) = (self.scale, self.total, self.unit, self.seen);
         unchecked {
-            end = position + count * step;
-            unused = 8 * DType.byteSize(dtype) - bits;
-            bits = 256 - bits;
+            self.seen = places + count;
+            places *= unit;
+            count = position + count * step;
+            size = 256 - 8 * size;
         }
-        int256 total = self.total;
-        if (self.sums) {
-            assembly ("memory-safe") {
-                for {} lt(position, end) { position := add(position, step) } {
-                    total := add(total, sar(bits, shl(unused, calldataload(position))))
+        assembly ("memory-safe") {
+            switch scale
+            case 0 {
+                for {} lt(position, count) { position := add(position, step) } {
+                    total := add(total, sar(size, calldataload(position)))
                 }
             }
-        } else {
-            uint256 flip = self.flip;
-            uint256 placeBits = self.placeBits;
-            uint256 places = ~self.seen;
-            assembly ("memory-safe") {
-                let mask := sub(shl(placeBits, 1), 1)
-                for {} lt(position, end) { position := add(position, step) } {
-                    let x := xor(sar(bits, shl(unused, calldataload(position))), flip)
-                    x := or(shl(placeBits, x), and(places, mask))
-                    places := sub(places, 1)
-                    if sgt(x, total) { total := x }
+            default {
+                for {} lt(position, count) { position := add(position, step) } {
+                    let key := sub(mul(sar(size, calldataload(position)), scale), places)
+                    places := add(places, unit)
+                    if sgt(key, total) { total := key }
                 }
             }
         }
         self.total = total;
-        unchecked {
-            self.seen += count;
-        }
     }
 }

@@ -40,9 +40,11 @@ _CALL: Final = 160_000  # transaction, receipt and its path, verdict
 _BYTE: Final = 16
 _BYTE_FLOOR: Final = 40  # EIP-7623: what a byte costs at least in the whole transaction
 _EVALUATION: Final = 3_000
-PRODUCT_GAS: Final = 30  # an element of two runs of bytes that are multiplied eight at a time
+_PRODUCT: Final = 30  # an element of two runs of bytes that are multiplied eight at a time
 _READ: Final = 1_300  # an element alone
 _READ_STORED: Final = 3_000  # the same, if the tensor is not row-major: its coordinates must be found
+_LINE: Final = 3_000  # finding the first of elements that are taken one after another
+_STEP: Final = 110  # each of them, if no chunk lies between two
 _CHUNK: Final = 400
 _WORD: Final = 150  # a sibling folded in
 
@@ -96,16 +98,30 @@ def counts(entry: Entry, inputs: Sequence[Counts | None]) -> Counts:
             contraction = max(contraction, below.contraction)
             depth = max(depth, below.depth)
             gas += count * below.gas
-        elif is_packed and number < 2:
-            gas += count * PRODUCT_GAS
         else:
-            gas += count * read_gas(descriptor)
+            gas += reading_gas(entry, number, descriptor, is_packed=is_packed and number < 2)
     return Counts(evaluations, products, contraction, depth + (3 if operator.gathers else 1), gas)
 
 
-def read_gas(descriptor: Descriptor) -> int:
-    """Estimate for reading one element of a committed tensor."""
-    return _READ_STORED if descriptor.layout else _READ
+def reading_gas(entry: Entry, number: int, descriptor: Descriptor, *, is_packed: bool) -> int:
+    """Estimate for reading what one element of an entry's output needs of an operand, if that is committed.
+
+    Args:
+        entry: an operator.
+        number: which operand.
+        descriptor: the operand as it is stored.
+        is_packed: whether many of its elements are multiplied at a time.
+    """
+    operator = OPERATORS[entry.opcode]
+    count = operator.reads(entry)[number]
+    if is_packed:
+        return count * _PRODUCT
+    walk = operator.walk(entry) if number == 0 else None
+    # The contract finds each element of other types anew.
+    if walk is None or descriptor.dtype not in (DType.INT8, DType.INT16, DType.INT32):
+        return count * (_READ_STORED if descriptor.layout else _READ)
+    is_near = descriptor.stride(walk.axis) * descriptor.dtype.size <= CHUNK
+    return walk.lines * _LINE + count * (_STEP if is_near else _READ)
 
 
 @dataclass(frozen=True, slots=True)
