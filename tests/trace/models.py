@@ -24,6 +24,7 @@ class Model:
         types: type of each tensor.
         inputs: names of the inputs.
         outputs: names of the outputs.
+        read: names of the tensors that operators read.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class Model:
         self.types: dict[str, Type] = {}
         self.inputs: list[str] = []
         self.outputs: list[str] = []
+        self.read: set[str] = set()
 
     def _name(self, kind: str) -> str:
         return f"{kind}{len(self.shapes)}"
@@ -77,6 +79,7 @@ class Model:
         """Any operator with one output."""
         name = self._tensor(self._name("tensor"), shape, dtype)
         self._graph.addOperator(op, list(inputs), [name], attribute)
+        self.read.update(inputs)
         return name
 
     def serialize(self) -> bytes:
@@ -349,9 +352,10 @@ class RandomModel:
     Args:
         seed: the same gives the same model.
         operators: number of operators, besides those that make types fit.
+        whole: whether every operator reaches an output; otherwise what does not is for the compiler to drop.
     """
 
-    def __init__(self, seed: int, operators: int = 8) -> None:
+    def __init__(self, seed: int, operators: int = 8, *, whole: bool = False) -> None:
         self.random = np.random.default_rng(seed)
         self.model = Model()
         r = self.random
@@ -361,6 +365,10 @@ class RandomModel:
         ]
         for _ in range(operators):
             self._step()
+        if whole:
+            for name in self.alive:
+                if name not in self.model.read and name not in self.model.inputs:
+                    self.model.output(name)
         # The last tensor, now and then others: inputs, the same twice, some that are read by others.
         for name in [self.alive[-1], *(self._any() for _ in range(r.integers(0, 3)))]:
             self.model.output(name)
@@ -410,7 +418,7 @@ class RandomModel:
         if self._has(Type.INT32):
             options += [self._binary, self._binary, self._comparison]
         if self._has(Type.BOOL):
-            options.append(self._logical)
+            options += [self._logical] * 3
         options += [self._unary, self._bitwise, self._reduction, self._cast]
         made = options[self.random.integers(len(options))]()
         self.alive.append(made)
