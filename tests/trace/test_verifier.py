@@ -225,24 +225,32 @@ def test_ends__root_differs_from_the_receipts__fault(verifier: Contract, kind: i
 
 def nested(op: Op, entries: int) -> Case:
     """A chain of one operator, computed element from element."""
-    shape = (1,) * (3 if op is Op.MATMUL else 4)
+    rank = {Op.CONV3D: 5, Op.MATMUL: 3, Op.GATHER: 3, Op.SCATTER: 3}.get(op, 4)
+    shape = (1,) * rank
     x = Tensor(Kind.INPUT, Type.INT32, shape, [5])
     one = Tensor(Kind.CONSTANT, Type.INT8, shape, [1])
+    index = Tensor(Kind.CONSTANT, Type.INT32, (1, 1), [0 if op is Op.GATHER else 7])
     bias = Tensor(Kind.CONSTANT, Type.INT32, (1,), [1])
     scale = Tensor(Kind.CONSTANT, Type.INT48, (1,), [(30 << 32) + (1 << 30)])
     extra = {
         Op.CONV2D: [one, bias],
+        Op.CONV3D: [one, bias],
         Op.DEPTHWISE_CONV2D: [one, bias],
         Op.MATMUL: [one],
+        Op.TRANSPOSE_CONV2D: [one, bias],
         Op.ADD: [x],
+        Op.GATHER: [index],
+        Op.SCATTER: [index, one],
         Op.RESCALE: [scale],
     }.get(op, [])
     attributes = {
         "max": 100,
         "kernel_y": 1,
         "kernel_x": 1,
+        "stride_d": 1,
         "stride_y": 1,
         "stride_x": 1,
+        "dilation_d": 1,
         "dilation_y": 1,
         "dilation_x": 1,
     }
@@ -257,6 +265,7 @@ def nested(op: Op, entries: int) -> Case:
         "perm3": 3,
     }
     attributes |= {"multiplier": 0, "shift": 0, "perm0": 0, "pad_top": 0, "pad_left": 0}
+    attributes |= {"mode": 1} | {f"scale_{d}_{part}": 1 for d in "yx" for part in "nd"}
     chain: list[Entry] = []
     for depth in range(entries):
         kind = Kind.MATERIALISED if depth == entries - 1 else Kind.VIRTUAL
@@ -277,7 +286,7 @@ def nested(op: Op, entries: int) -> Case:
     "operator", [op for op in Op if op not in (Op.RESHAPE, Op.IDENTITY)], ids=lambda op: op.name
 )
 def test_depth__as_deep_as_allowed__evaluates(verifier: Contract, operator: Op) -> None:
-    limit = 24 if operator in (Op.CONV2D, Op.DEPTHWISE_CONV2D, Op.MATMUL, Op.MAX_POOL2D) else 72
+    limit = 24 if operator < Op.CLAMP else 72
     deepest = nested(operator, limit)
     value = deepest.settle()
     assert prove(verifier, deepest) == Revert("Trace_NoFault")

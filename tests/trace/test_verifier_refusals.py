@@ -471,7 +471,16 @@ def test_opcode__unknown__refused(verifier: Contract) -> None:
 
 @pytest.mark.parametrize("operator", [op for op in Op if op is not Op.CONCAT], ids=lambda op: op.name)
 def test_inputs__another_number__refused(verifier: Contract, operator: Op) -> None:
-    right = {Op.CONV2D: 3, Op.DEPTHWISE_CONV2D: 3, Op.MATMUL: 2, Op.ADD: 2}.get(operator, 1)
+    right = {
+        Op.CONV2D: 3,
+        Op.CONV3D: 3,
+        Op.DEPTHWISE_CONV2D: 3,
+        Op.MATMUL: 2,
+        Op.TRANSPOSE_CONV2D: 3,
+        Op.ADD: 2,
+        Op.GATHER: 2,
+        Op.SCATTER: 3,
+    }.get(operator, 1)
     for count in {1, 2, 3, 4, 255} - {right}:
         x = Tensor(Kind.INPUT, Type.INT8, (1, 1, 1, 1), [1])
         made = Tensor(Kind.MATERIALISED, Type.INT8, (1, 1, 1, 1), [1])

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 from onus.trace._entry import Opcode
 from onus.trace._operators._base import Box, Lowered, Operand, Operator, Read, Source
-from onus.trace._operators._convolution import Conv2d, DepthwiseConv2d
+from onus.trace._operators._convolution import Conv2d, Conv3d, DepthwiseConv2d, TransposeConv2d
 from onus.trace._operators._elementwise import Add, Clamp
+from onus.trace._operators._indexing import Gather, Scatter
 from onus.trace._operators._matmul import MatMul
 from onus.trace._operators._movement import (
     Concat,
@@ -26,6 +27,7 @@ from onus.trace._operators._movement import (
 )
 from onus.trace._operators._pooling import MaxPool2d
 from onus.trace._operators._rescale import Rescale
+from onus.trace._operators._resize import Resize
 
 __all__ = ["OPERATORS", "Box", "Lowered", "Operand", "Operator", "Read", "Source", "permutation"]
 
@@ -33,9 +35,11 @@ OPERATORS: Mapping[Opcode, Operator] = {
     operator.opcode: operator
     for operator in (
         Conv2d(),
+        Conv3d(),
         DepthwiseConv2d(),
         MatMul(),
         MaxPool2d(),
+        TransposeConv2d(),
         Clamp(),
         Add(),
         Concat(),
@@ -45,6 +49,9 @@ OPERATORS: Mapping[Opcode, Operator] = {
         Slice(),
         Tile(),
         Transpose(),
+        Gather(),
+        Scatter(),
+        Resize(),
         Rescale(),
         Identity(),
     )
