@@ -5,6 +5,7 @@ import {Descriptor, DescriptorLibrary} from "./Descriptor.sol";
 import {DotProduct} from "./DotProduct.sol";
 import {DType} from "./DType.sol";
 import {Evaluation} from "./Evaluation.sol";
+import {Line, LineLibrary} from "./Line.sol";
 import {Opcode} from "./Opcode.sol";
 import {Attributes, Entry} from "./Step.sol";
 import {Axis, Run, RunLibrary, WindowLibrary} from "./Window.sol";
@@ -15,12 +16,14 @@ import {Axis, Run, RunLibrary, WindowLibrary} from "./Window.sol";
 /// @param imageStep addresses from one factor of a run to the next in input 0
 /// @param kernelStep the same in input 1
 /// @param packed whether the factors of a run are consecutive bytes of committed tensors in both
+/// @param stored whether they are lines in both
 struct Terms {
     Run[] runs;
     uint256 bias;
     uint256 imageStep;
     uint256 kernelStep;
     bool packed;
+    bool stored;
 }
 
 /// @title Contraction
@@ -69,7 +72,11 @@ library Contraction {
                 x.setKernel(weight.dimension(1), DescriptorLibrary.coordinate(kernelSteps, 1));
                 uint256 kernel = from * DescriptorLibrary.coordinate(kernelSteps, 2)
                     + DescriptorLibrary.remainder(channel, multiples) * DescriptorLibrary.coordinate(kernelSteps, 3);
-                terms.runs = WindowLibrary.runs(z, y, x, image + from * terms.imageStep, kernel, 1, false);
+                image += from * terms.imageStep;
+                // A row of cells is one run.
+                (terms.imageStep, terms.kernelStep) = (x.step * x.dilation, x.kernelStep);
+                setKind(entry, terms);
+                terms.runs = WindowLibrary.runs(z, y, x, image, kernel, 1, true);
                 return terms;
             }
             if (opcode == Opcode.CONV3D) {
@@ -83,7 +90,7 @@ library Contraction {
             }
             terms.kernelStep = DescriptorLibrary.coordinate(kernelSteps, width + 1);
             uint256 channels = entry.input(0).dimension(width + 1);
-            setPacked(entry, terms);
+            setKind(entry, terms);
             // A row of cells is one run if the image has them side by side, like the kernel.
             bool joined = terms.packed && x.step == channels && x.kernelStep == channels && x.dilation == 1;
             terms.runs = WindowLibrary.runs({
@@ -114,7 +121,7 @@ library Contraction {
         terms.imageStep = DescriptorLibrary.coordinate(steps, 2);
         terms.kernelStep = DescriptorLibrary.coordinate(kernelSteps, 1);
         uint256 batch = DescriptorLibrary.coordinate(coordinates, 0);
-        setPacked(entry, terms);
+        setKind(entry, terms);
         unchecked {
             uint256 row = batch * DescriptorLibrary.coordinate(steps, 0) + DescriptorLibrary.coordinate(coordinates, 1)
                 * DescriptorLibrary.coordinate(steps, 1);
@@ -125,13 +132,14 @@ library Contraction {
         }
     }
 
-    function setPacked(Entry entry, Terms memory terms) private pure {
-        terms.packed = terms.imageStep == 1 && terms.kernelStep == 1 && isBytes(entry, 0) && isBytes(entry, 1);
+    function setKind(Entry entry, Terms memory terms) private pure {
+        terms.stored = LineLibrary.isPossible(entry, 0) && LineLibrary.isPossible(entry, 1);
+        terms.packed =
+            terms.stored && terms.imageStep == 1 && terms.kernelStep == 1 && isBytes(entry, 0) && isBytes(entry, 1);
     }
 
-    /// @dev Whether addresses of an input are places of bytes in storage.
     function isBytes(Entry entry, uint256 which) private pure returns (bool) {
-        return Evaluation.isDirect(entry, which) && entry.source(which).tensor().descriptor().dtype() == DType.INT8;
+        return entry.source(which).tensor().descriptor().dtype() == DType.INT8;
     }
 
     // ---- Their sum --------------------------------------------------------------------------------------------------
@@ -141,7 +149,8 @@ library Contraction {
         unchecked {
             for (uint256 i; i < count; ++i) {
                 Run run = RunLibrary.nth(terms.runs, i);
-                total += terms.packed ? dot(entry, run) : products(entry, run, terms);
+                if (terms.packed) total += dot(entry, run);
+                else total += terms.stored ? lines(entry, run, terms) : products(entry, run, terms);
             }
         }
     }
@@ -157,6 +166,24 @@ library Contraction {
             zeroX: Attributes.i16(word, INPUT_ZP),
             zeroY: Attributes.i16(word, WEIGHT_ZP)
         });
+    }
+
+    /// @dev Of a run in committed tensors.
+    function lines(Entry entry, Run run, Terms memory terms) private pure returns (int256 total) {
+        Line memory x = LineLibrary.along(entry, 0, run.image(), terms.imageStep);
+        Line memory y = LineLibrary.along(entry, 1, run.kernel(), terms.kernelStep);
+        uint256 count = run.length();
+        unchecked {
+            while (count != 0) {
+                uint256 length = y.reach(x.reach(count));
+                total += DotProduct.lines(
+                    x, y, length, Attributes.i16(entry.word(), INPUT_ZP), Attributes.i16(entry.word(), WEIGHT_ZP)
+                );
+                x.skip(length);
+                y.skip(length);
+                count -= length;
+            }
+        }
     }
 
     /// @dev Of any run.

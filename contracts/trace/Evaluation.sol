@@ -9,6 +9,7 @@ import {Indexing} from "./Indexing.sol";
 import {Movement} from "./Movement.sol";
 import {Opcode} from "./Opcode.sol";
 import {Pooling} from "./Pooling.sol";
+import {Reduction} from "./Reduction.sol";
 import {Rescale} from "./Rescale.sol";
 import {Resize} from "./Resize.sol";
 import {Entry, Source, Tensor} from "./Step.sol";
@@ -47,16 +48,22 @@ library Evaluation {
     /// @dev The same before the reduction to the output type.
     function compute(Entry entry, uint256 index) private pure returns (int256) {
         uint256 opcode = entry.opcode();
+        if (Opcode.isIn(opcode, Opcode.BINARY)) return Elementwise.binary(entry, index);
+        if (Opcode.isIn(opcode, Opcode.UNARY)) return Elementwise.unary(entry, index);
+        if (Opcode.isIn(opcode, Opcode.REDUCTION)) return Reduction.reduce(entry, index);
         if (opcode < Opcode.CLAMP) {
+            if (opcode == Opcode.AVG_POOL2D) return Pooling.average(entry, index);
             if (opcode == Opcode.MATMUL) return Contraction.matmul(entry, index);
             if (opcode == Opcode.MAX_POOL2D) return Pooling.maximum(entry, index);
-            if (isConvolution(opcode)) return Contraction.convolution(entry, index);
+            if (Opcode.isIn(opcode, Opcode.CONVOLUTION)) return Contraction.convolution(entry, index);
         } else if (opcode < Opcode.CONCAT) {
-            if (opcode == Opcode.CLAMP) return Elementwise.clamp(entry, index);
-            if (opcode == Opcode.ADD) return Elementwise.add(entry, index);
+            if (opcode == Opcode.TABLE) return Elementwise.table(entry, index);
+            if (opcode == Opcode.SELECT) return Elementwise.select(entry, index);
         } else {
             if (opcode == Opcode.RESCALE) return Rescale.rescale(entry, index);
-            if (opcode == Opcode.RESHAPE || opcode == Opcode.IDENTITY) return Movement.identity(entry, index);
+            if (opcode == Opcode.RESHAPE || opcode == Opcode.IDENTITY || opcode == Opcode.CAST) {
+                return Movement.identity(entry, index);
+            }
             if (opcode == Opcode.CONCAT) return Movement.concat(entry, index);
             if (opcode <= Opcode.TRANSPOSE) return Movement.moved(entry, index);
             if (opcode == Opcode.GATHER) return Indexing.gather(entry, index);
@@ -64,10 +71,5 @@ library Evaluation {
             if (opcode == Opcode.RESIZE) return Resize.resize(entry, index);
         }
         revert ITraceVerifier.Trace_Opcode(opcode);
-    }
-
-    function isConvolution(uint256 opcode) private pure returns (bool) {
-        return opcode == Opcode.CONV2D || opcode == Opcode.CONV3D || opcode == Opcode.DEPTHWISE_CONV2D
-            || opcode == Opcode.TRANSPOSE_CONV2D;
     }
 }

@@ -61,7 +61,7 @@ library Linking {
                     if (below > depth) depth = below;
                 }
             }
-            depth += entry.opcode() < Opcode.CLAMP ? 3 : 1;
+            depth += Opcode.isIn(entry.opcode(), Opcode.WINDOW) ? 3 : 1;
         }
         if (depth > MAX_DEPTH) revert ITraceVerifier.Trace_Depth(entry.index(), MAX_DEPTH);
         entry.setDepth(depth);

@@ -12,7 +12,7 @@ library Movement {
     /// @dev Where PAD has the value of the padding.
     uint256 private constant PAD_CONST = 26;
 
-    /// @notice IDENTITY and RESHAPE: row-major order is unchanged.
+    /// @notice IDENTITY, RESHAPE and CAST: row-major order is unchanged; the output's type does the rest.
     function identity(Entry entry, uint256 index) internal pure returns (int256) {
         entry.requireInputs(1);
         return Evaluation.value(entry, 0, index);

@@ -123,7 +123,7 @@ library WindowLibrary {
     /// @param image address in the image of what the window reads at position 0 of all axes
     /// @param kernel the same in the kernel
     /// @param length elements of a cell
-    /// @param joined whether neighbouring cells of a row are one run where they are neighbours in the image
+    /// @param joined whether the cells of a row are one run; not if there is a divisor
     function runs(
         Axis memory z,
         Axis memory y,
@@ -160,8 +160,8 @@ library WindowLibrary {
                 cells = 1;
                 if (!inside) continue;
                 if (joined) {
-                    cells = x.cells - i;
-                    if (cells > x.size - place) cells = x.size - place;
+                    cells = DescriptorLibrary.quotient(x.size - place - 1, x.dilation) + 1;
+                    if (cells > x.cells - i) cells = x.cells - i;
                 }
                 RunLibrary.push(
                     list, RunLibrary.create(image + place * x.step, kernel + i * x.kernelStep, cells * length)

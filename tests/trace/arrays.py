@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,65 @@ def rescale(entry: Entry, x: Integers, scales: Integers | None = None) -> Intege
 
 def transpose(entry: Entry, x: Integers) -> Integers:
     return x.transpose([entry[f"perm{k}"] for k in range(x.ndim)])
+
+
+def table(entry: Entry, x: Integers, entries: Integers) -> Integers:
+    if entry.inputs[0].type is Type.INT8:
+        return entries[exact(x + 128).astype(int)]
+    place = exact(x + 2**15 >> 7).astype(int)
+    return entries[place] * 128 + (entries[place + 1] - entries[place]) * (x & 127)
+
+
+def clz(entry: Entry, x: Integers) -> Integers:
+    bits = entry.output.type.bits
+    return bits - np.frompyfunc(int.bit_length, 1, 1)(x % (1 << bits))
+
+
+def negate(entry: Entry, x: Integers) -> Integers:
+    y = -(x - entry["input_zp"]) + entry["output_zp"]
+    return clipped(entry, y) if entry.output.type < Type.INT32 else y
+
+
+def clipped(entry: Entry, x: Integers) -> Integers:
+    return np.minimum(np.maximum(x, entry.output.type.low), entry.output.type.high)
+
+
+def intdiv(entry: Entry, a: Integers, b: Integers) -> Integers:
+    quotient = abs(a) // np.where(b == 0, 1, abs(b))
+    return np.where(b == 0, 0, np.where((a < 0) ^ (b < 0), -quotient, quotient))
+
+
+def mul(entry: Entry, a: Integers, b: Integers) -> Integers:
+    shift = entry["shift"]
+    return a * b + (1 << shift - 1) >> shift if shift else a * b
+
+
+def shift(entry: Entry, a: Integers, b: Integers) -> Integers:
+    bits = entry.output.type.bits
+    is_sound = (b >= 0) & (b < bits)
+    by = exact(np.where(is_sound, b, 0))
+    if entry.op == Op.LOGICAL_LEFT_SHIFT:
+        y = a << by
+    elif entry.op == Op.LOGICAL_RIGHT_SHIFT:
+        y = a % (1 << bits) >> by
+    else:
+        # apply_arith_rshift of the text, and the last bit that falls out.
+        y = a >> by
+        if entry["round"]:
+            y = y + np.where(by > 0, (a >> exact(np.maximum(by - 1, 0))) & 1, 0)
+    return np.where(is_sound, y, 0)
+
+
+def reduced(fold: np.ufunc) -> Callable[[Entry, Integers], Integers]:
+    return lambda entry, x: fold.reduce(x, axis=entry["axis"], keepdims=True)
+
+
+def argmax(entry: Entry, x: Integers) -> Integers:
+    return np.argmax(x.astype(np.int64), axis=entry["axis"])
+
+
+def compared(test: np.ufunc) -> Callable[[Entry, Integers, Integers], Integers]:
+    return lambda entry, a, b: test(a, b) * 1
 
 
 def padded(entry: Entry, x: Integers, fill: int) -> Integers:
@@ -134,6 +194,18 @@ def depthwise_conv2d(entry: Entry, x: Integers, w: Integers, bias: Integers) -> 
     return sum(taps).reshape(entry.output.shape) + bias
 
 
+def avg_pool2d(entry: Entry, x: Integers) -> Integers:
+    def total(image: Integers) -> Integers:
+        cells = windows(entry, padded(entry, image, 0), entry["kernel_y"], entry["kernel_x"])
+        return exact(sum(seen for row in cells for seen in row))
+
+    count = total(x * 0 + 1)
+    log = np.frompyfunc(int.bit_length, 1, 1)(np.maximum(count - 1, 0))
+    multiplier = ((1 << 30) + 1 << log) // np.maximum(count, 1)
+    rounded = total(x - entry["input_zp"]) * multiplier + (exact(1) << 29 + log) >> 30 + log
+    return clipped(entry, rounded + entry["output_zp"])
+
+
 def matmul(entry: Entry, a: Integers, b: Integers) -> Integers:
     return (a - entry["a_zp"]) @ (b - entry["b_zp"])
 
@@ -188,7 +260,9 @@ def max_pool2d(entry: Entry, x: Integers) -> Integers:
     return np.maximum.reduce([seen for row in cells for seen in row])
 
 
-_OPERATORS = {
+_OPERATORS: dict[Op, Callable[..., Integers]] = {
+    Op.ARGMAX: argmax,
+    Op.AVG_POOL2D: avg_pool2d,
     Op.CONV2D: conv2d,
     Op.CONV3D: conv3d,
     Op.DEPTHWISE_CONV2D: depthwise_conv2d,
@@ -197,6 +271,35 @@ _OPERATORS = {
     Op.TRANSPOSE_CONV2D: transpose_conv2d,
     Op.CLAMP: lambda entry, x: np.minimum(np.maximum(x, entry["min"]), entry["max"]),
     Op.ADD: lambda entry, a, b: a + b,
+    Op.ARITHMETIC_RIGHT_SHIFT: shift,
+    Op.BITWISE_AND: lambda entry, a, b: a & b,
+    Op.BITWISE_OR: lambda entry, a, b: a | b,
+    Op.BITWISE_XOR: lambda entry, a, b: a ^ b,
+    Op.INTDIV: intdiv,
+    Op.LOGICAL_AND: lambda entry, a, b: a * b,
+    Op.LOGICAL_LEFT_SHIFT: shift,
+    Op.LOGICAL_RIGHT_SHIFT: shift,
+    Op.LOGICAL_OR: lambda entry, a, b: np.maximum(a, b),
+    Op.LOGICAL_XOR: lambda entry, a, b: (a != b) * 1,
+    Op.MAXIMUM: lambda entry, a, b: np.maximum(a, b),
+    Op.MINIMUM: lambda entry, a, b: np.minimum(a, b),
+    Op.MUL: mul,
+    Op.SUB: lambda entry, a, b: a - b,
+    Op.TABLE: table,
+    Op.ABS: lambda entry, x: abs(x),
+    Op.BITWISE_NOT: lambda entry, x: ~x,
+    Op.CLZ: clz,
+    Op.LOGICAL_NOT: lambda entry, x: 1 - x,
+    Op.NEGATE: negate,
+    Op.SELECT: lambda entry, condition, a, b: np.where(condition != 0, a, b),
+    Op.EQUAL: compared(np.equal),
+    Op.GREATER: compared(np.greater),
+    Op.GREATER_EQUAL: compared(np.greater_equal),
+    Op.REDUCE_ALL: reduced(np.minimum),
+    Op.REDUCE_ANY: reduced(np.maximum),
+    Op.REDUCE_MAX: reduced(np.maximum),
+    Op.REDUCE_MIN: reduced(np.minimum),
+    Op.REDUCE_SUM: reduced(np.add),
     Op.CONCAT: lambda entry, *parts: np.concatenate(parts, entry["axis"]),
     Op.PAD: padding,
     Op.RESHAPE: lambda entry, x: x.reshape(entry.output.shape),
@@ -207,6 +310,7 @@ _OPERATORS = {
     Op.GATHER: gather,
     Op.SCATTER: scatter,
     Op.RESIZE: resize,
+    Op.CAST: lambda entry, x: x,
     Op.RESCALE: rescale,
     Op.IDENTITY: lambda entry, x: x,
 }

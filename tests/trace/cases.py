@@ -6,10 +6,27 @@ from dataclasses import dataclass, field
 from math import prod
 from random import Random
 
-from tests.trace.spec import PADS, Entry, Evaluation, Execution, Kind, Op, Program, Tensor, Type
+from tests.trace.spec import PADS, REDUCTIONS, Entry, Evaluation, Execution, Kind, Op, Program, Tensor, Type
 
 NARROW = (Type.INT8, Type.INT16)
 NUMBERS = (Type.INT8, Type.INT16, Type.INT32, Type.INT48)
+UNARY = (Op.ABS, Op.BITWISE_NOT, Op.CLZ, Op.LOGICAL_NOT, Op.NEGATE)
+LOGICAL = (Op.LOGICAL_AND, Op.LOGICAL_OR, Op.LOGICAL_XOR)
+SHIFTS = (Op.ARITHMETIC_RIGHT_SHIFT, Op.LOGICAL_LEFT_SHIFT, Op.LOGICAL_RIGHT_SHIFT)
+COMPARISONS = (Op.EQUAL, Op.GREATER, Op.GREATER_EQUAL)
+BITWISE = (Op.BITWISE_AND, Op.BITWISE_OR, Op.BITWISE_XOR)
+BINARY = (
+    *LOGICAL,
+    *SHIFTS,
+    *COMPARISONS,
+    *BITWISE,
+    Op.ADD,
+    Op.SUB,
+    Op.MUL,
+    Op.INTDIV,
+    Op.MAXIMUM,
+    Op.MINIMUM,
+)
 LENGTHS = (1, 2, 3, 5, 8, 13, 31, 32, 33, 40, 64, 65, 100, 129)
 """Of contractions: around 8 and 32, which the contract takes at once."""
 
@@ -104,7 +121,7 @@ class _Builder:
 
     def source(self, type_: Type, shape: tuple[int, ...], depth: int = 2) -> Tensor:
         """A committed tensor, or a virtual one at the end of a short chain."""
-        if depth == 0 or self.chance(0.45):
+        if depth == 0 or type_ in (Type.BOOL, Type.INT4) or self.chance(0.45):
             return self.committed(type_, shape)
         output = Tensor(Kind.VIRTUAL, type_, shape)
         match self.random.randrange(6):
@@ -170,6 +187,46 @@ class _Builder:
         attributes |= {"input_zp": r.choice(zero), "output_zp": r.choice(zero)}
         return Entry(Op.RESCALE, output, inputs, attributes)
 
+    def unary(self, op: Op) -> Case:
+        r = self.random
+        type_ = Type.BOOL if op is Op.LOGICAL_NOT else r.choice(NUMBERS)
+        shape = self.shape(r.randrange(5))
+        zero = (0, -128, 127, r.randint(-128, 127), -(2**15), 2**15 - 1)
+        attributes = {"input_zp": r.choice(zero), "output_zp": r.choice(zero)} if op is Op.NEGATE else {}
+        entry = Entry(op, Tensor(Kind.MATERIALISED, type_, shape), [self.source(type_, shape)], attributes)
+        return self.finish(entry)
+
+    def binary(self, op: Op) -> Case:
+        r = self.random
+        type_ = Type.BOOL if op in LOGICAL else r.choice(NUMBERS)
+        shape = self.shape(r.randrange(6), 4)
+        inputs = [self.source(type_, s) for s in self.narrowed(shape)]
+        if op in SHIFTS and self.chance(0.7):
+            shape_of_shifts, count = inputs[1].shape, inputs[1].count
+            shifts = [
+                r.choice((0, 1, type_.bits - 1, type_.bits, r.randrange(type_.bits))) for _ in range(count)
+            ]
+            inputs[1] = self.constant(type_, shape_of_shifts, shifts)
+        target = {Op.MUL: r.choice((Type.INT32, type_)), **dict.fromkeys(COMPARISONS, Type.BOOL)}.get(
+            op, type_
+        )
+        attributes = {}
+        if op is Op.MUL:
+            attributes = {"shift": r.choice((0, 0, 1, 30, 31, 62, 63, r.randrange(64)))}
+        if op is Op.ARITHMETIC_RIGHT_SHIFT:
+            attributes = {"round": r.randrange(2)}
+        return self.finish(Entry(op, Tensor(Kind.MATERIALISED, target, shape), inputs, attributes))
+
+    def reduction(self, op: Op) -> Case:
+        r = self.random
+        type_ = Type.BOOL if op in (Op.REDUCE_ALL, Op.REDUCE_ANY) else r.choice(NUMBERS)
+        shape = list(self.shape(r.randint(1, 5), 4))
+        axis = r.randrange(len(shape))
+        shape[axis] = r.choice((1, 2, 3, 7, 40))
+        after = shape[axis + 1 :] if op is Op.ARGMAX else [1, *shape[axis + 1 :]]
+        output = Tensor(Kind.MATERIALISED, Type.INT32 if op is Op.ARGMAX else type_, (*shape[:axis], *after))
+        return self.finish(Entry(op, output, [self.source(type_, tuple(shape))], {"axis": axis}))
+
     def scale(self) -> tuple[int, int]:
         r = self.random
         multiplier = r.choice(
@@ -178,7 +235,7 @@ class _Builder:
         return multiplier, r.choice((2, 2, 30, 31, 32, 62, 62, r.randint(2, 62), r.randint(2, 62)))
 
     def window(self, op: Op) -> Case:
-        r, pool = self.random, op is Op.MAX_POOL2D
+        r, pool = self.random, op in (Op.AVG_POOL2D, Op.MAX_POOL2D)
         type_ = r.choice((Type.INT8, Type.INT8, Type.INT8, Type.INT16))
         kernel = self.shape(2, 4)
         channels = r.choice(LENGTHS) if op is Op.CONV2D and type_ is Type.INT8 else r.randint(1, 9)
@@ -195,6 +252,9 @@ class _Builder:
         area = (shape[0], size(0), size(1))
         if pool:
             attributes |= {"kernel_y": kernel[0], "kernel_x": kernel[1]}
+            if op is Op.AVG_POOL2D:
+                zero = (0, -128, 127, r.randint(-128, 127), -(2**15), 2**15 - 1)
+                attributes |= {"input_zp": r.choice(zero), "output_zp": r.choice(zero)}
             output = Tensor(Kind.MATERIALISED, type_, (*area, channels))
             return self.finish(Entry(op, output, [self.source(type_, shape)], attributes))
         attributes |= {"dilation_y": dilation[0], "dilation_x": dilation[1]}
@@ -363,8 +423,10 @@ class _Builder:
         r = self.random
         made = Kind.MATERIALISED
         match op:
-            case Op.CONV2D | Op.DEPTHWISE_CONV2D | Op.MAX_POOL2D:
+            case Op.AVG_POOL2D | Op.CONV2D | Op.DEPTHWISE_CONV2D | Op.MAX_POOL2D:
                 return self.window(op)
+            case _ if op in (Op.ARGMAX, *REDUCTIONS):
+                return self.reduction(op)
             case Op.CLAMP:
                 type_, shape = r.choice(NARROW), self.shape(r.randrange(5))
                 return self.finish(self.clamp(Tensor(made, type_, shape), self.source(type_, shape)))
@@ -372,9 +434,25 @@ class _Builder:
                 shape = self.shape(r.randrange(5))
                 x = self.source(r.choice(NUMBERS), shape, 1)
                 return self.finish(self.rescale(Tensor(made, r.choice(NUMBERS), shape), x))
-            case Op.ADD:
-                type_, shape = r.choice(NUMBERS), self.shape(r.randrange(6), 4)
-                inputs = [self.source(type_, s) for s in self.narrowed(shape)]
+            case _ if op in UNARY:
+                return self.unary(op)
+            case Op.TABLE:
+                type_, shape = r.choice((Type.INT8, Type.INT8, Type.INT16)), self.shape(r.randrange(5))
+                narrow = type_ is Type.INT8
+                output = Tensor(made, Type.INT8 if narrow else Type.INT32, shape)
+                entries = self.constant(type_, (256 if narrow else 513,))
+                return self.finish(Entry(op, output, [self.source(type_, shape), entries]))
+            case _ if op in BINARY:
+                return self.binary(op)
+            case Op.SELECT:
+                type_, shape = r.choice((Type.BOOL, *NUMBERS)), self.shape(r.randrange(6), 4)
+                condition, *_ = self.narrowed(shape)
+                inputs = [
+                    self.source(t, s)
+                    for t, s in zip(
+                        (Type.BOOL, type_, type_), (condition, *self.narrowed(shape)), strict=True
+                    )
+                ]
                 return self.finish(Entry(op, Tensor(made, type_, shape), inputs))
             case Op.CONV3D:
                 return self.conv3d()
@@ -393,13 +471,15 @@ class _Builder:
         shape = self.shape(rank, 4)
         order = self.permutation(rank)
         before = {
+            Op.CAST: shape,
             Op.IDENTITY: shape,
             Op.RESHAPE: (1, prod(shape), 1),
             Op.TRANSPOSE: tuple(shape[order.index(axis)] for axis in range(rank)),
         }[op]
-        x = self.committed(type_, before) if type_ in (Type.BOOL, Type.INT4) else self.source(type_, before)
+        x = self.source(type_, before)
         attributes = _permutation(order) if op is Op.TRANSPOSE else {}
-        return self.finish(Entry(op, Tensor(made, type_, shape), [x], attributes))
+        target = r.choice(list(Type)) if op is Op.CAST else type_
+        return self.finish(Entry(op, Tensor(made, target, shape), [x], attributes))
 
     def finish(self, entry: Entry) -> Case:
         """Puts the entry among others that make the trees uneven."""

@@ -259,12 +259,75 @@ class Model:
         pad: Sequence[int] = (0, 0, 0, 0),
     ) -> str:
         """MAX_POOL2D."""
-        n, h, w, c = self.shapes[source]
         attribute = TosaSerializerAttribute()
         attribute.MaxPool2dAttribute(list(kernel), list(stride), list(pad), 1)
+        shape = self._pooled(source, kernel, stride, pad)
+        return self.operator(Op.MAX_POOL2D, [source], shape, self.types[source], attribute)
+
+    def avg_pool2d(
+        self,
+        source: str,
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        pad: Sequence[int] = (0, 0, 0, 0),
+        zero_points: tuple[int, int] = (0, 0),
+        total: Type = Type.INT32,
+    ) -> str:
+        """AVG_POOL2D."""
+        attribute = TosaSerializerAttribute()
+        attribute.AvgPool2dAttribute(list(kernel), list(stride), list(pad), int(total))
+        dtype = self.types[source]
+        operands = [source, *(self.vector([zero], dtype) for zero in zero_points)]
+        shape = self._pooled(source, kernel, stride, pad)
+        return self.operator(Op.AVG_POOL2D, operands, shape, dtype, attribute)
+
+    def _pooled(
+        self, source: str, kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int]
+    ) -> tuple[int, ...]:
+        n, h, w, c = self.shapes[source]
         rows = (h + pad[0] + pad[1] - kernel[0]) // stride[0] + 1
-        columns = (w + pad[2] + pad[3] - kernel[1]) // stride[1] + 1
-        return self.operator(Op.MAX_POOL2D, [source], (n, rows, columns, c), self.types[source], attribute)
+        return (n, rows, (w + pad[2] + pad[3] - kernel[1]) // stride[1] + 1, c)
+
+    def elementwise(self, name: str, *sources: str, dtype: Type | None = None, attribute: Any = ()) -> str:
+        """An operator on the elements in the same place.
+
+        Args:
+            name: its name.
+            sources: operands.
+            dtype: type of the result; the last operand's if None.
+            attribute: its attributes.
+        """
+        shape = np.broadcast_shapes(*(self.shapes[source] for source in sources))
+        return self.operator(
+            getattr(Op, name), sources, shape, dtype or self.types[sources[-1]], _attribute(name, *attribute)
+        )
+
+    def mul(self, left: str, right: str, shift: int = 0) -> str:
+        """MUL."""
+        shape = np.broadcast_shapes(self.shapes[left], self.shapes[right])
+        operands = [left, right, self.vector([shift], Type.INT8)]
+        return self.operator(Op.MUL, operands, shape, Type.INT32, _attribute("MUL"))
+
+    def negate(self, source: str, zero_points: tuple[int, int] = (0, 0)) -> str:
+        """NEGATE."""
+        dtype = self.types[source]
+        operands = [source, *(self.vector([zero], dtype) for zero in zero_points)]
+        return self.operator(Op.NEGATE, operands, self.shapes[source], dtype, _attribute("NEGATE"))
+
+    def table(self, source: str, entries: Values | str) -> str:
+        """TABLE; the entries are values, or the name of a tensor."""
+        dtype = self.types[source]
+        if not isinstance(entries, str):
+            entries = self.constant(entries, dtype)
+        result = Type.INT8 if dtype is Type.INT8 else Type.INT32
+        return self.operator(Op.TABLE, [source, entries], self.shapes[source], result, _attribute("TABLE"))
+
+    def reduce(self, name: str, source: str, axis: int) -> str:
+        """A reduction, or ARGMAX."""
+        shape = [*self.shapes[source]]
+        shape[axis : axis + 1] = [] if name == "ARGMAX" else [1]
+        dtype = Type.INT32 if name == "ARGMAX" else self.types[source]
+        return self.operator(getattr(Op, name), [source], shape, dtype, _attribute(name, axis))
 
     def add(self, left: str, right: str) -> str:
         """ADD."""
@@ -338,6 +401,15 @@ class Model:
         attribute = TosaSerializerAttribute()
         attribute.IdentityAttribute()
         return self.operator(Op.IDENTITY, [source], self.shapes[source], self.types[source], attribute)
+
+
+def _attribute(name: str, *values: Any) -> TosaSerializerAttribute:
+    """Attributes of an operator that the serializer names like the operator."""
+    made = TosaSerializerAttribute()
+    camel = {"ARGMAX": "ArgMax", "INTDIV": "IntDiv"}.get(name) or name.title().replace("_", "")
+    nan_mode = (1,) if name in ("ARGMAX", "MAXIMUM", "MINIMUM", "REDUCE_MAX", "REDUCE_MIN") else ()
+    getattr(made, f"{camel}Attribute")(*values, *nan_mode)
+    return made
 
 
 def _stored(zero_point: int, dtype: Type) -> int:
@@ -433,12 +505,15 @@ class RandomModel:
         if self._has(Type.INT8, Type.INT16, rank=3):
             options += [self._matmul, self._matmul, self._gather]
         if self._has(Type.INT8, Type.INT16, rank=4):
-            options += [self._conv2d, self._conv2d, self._depthwise, self._max_pool2d]
+            options += [self._conv2d, self._conv2d, self._depthwise, self._pool]
             options += [self._transpose_conv2d, self._resize]
         if self._has(Type.INT8, Type.INT16):
-            options.append(self._clamp)
+            options += [self._clamp, self._table]
         if self._has(Type.INT32):
-            options += [self._add, self._add]
+            options += [self._binary, self._binary, self._comparison]
+        if self._has(Type.BOOL):
+            options.append(self._logical)
+        options += [self._unary, self._bitwise, self._reduction, self._cast]
         made = options[self.random.integers(len(options))]()
         self.alive.append(made)
 
@@ -572,28 +647,115 @@ class RandomModel:
             return int(self.random.integers(0, 256) if unsigned else self.random.integers(-128, 128))
         return int(self.random.choice((0, 1 << 15))) if dtype is Type.INT16 and unsigned else 0
 
-    def _max_pool2d(self) -> str:
+    def _pool(self) -> str:
         source = self._any(Type.INT8, Type.INT16, rank=4)
         _, h, w, _ = self.model.shapes[source]
         (ky, sy, _, top, bottom), (kx, sx, _, left, right) = (
             self._window(size, dilations=False) for size in (h, w)
         )
-        return self.model.max_pool2d(source, (ky, kx), (sy, sx), (top, bottom, left, right))
+        window = ((ky, kx), (sy, sx), (top, bottom, left, right))
+        if self.random.random() < 0.5:
+            return self.model.max_pool2d(source, *window)
+        narrow = self.model.types[source] is Type.INT8
+        points = [int(v) for v in self.random.integers(-128, 128, 2)] if narrow else (0, 0)
+        return self.model.avg_pool2d(source, *window, (points[0], points[1]))
 
     def _clamp(self) -> str:
         source = self._any(Type.INT8, Type.INT16)
         low, high = sorted(random_values(self.random, (2,), self.model.types[source]).tolist())
         return self.model.clamp(source, low, high)
 
-    def _add(self) -> str:
-        left = self._any(Type.INT32)
-        shape = self.model.shapes[left]
-        same = [n for n in self.alive if self.model.types[n] is Type.INT32 and self.model.shapes[n] == shape]
-        if self.random.random() < 0.5:
-            return self.model.add(left, str(self.random.choice(same)))
-        thin = tuple(1 if self.random.random() < 0.5 else d for d in shape)
-        other = self.model.constant(random_values(self.random, thin, Type.INT32), Type.INT32)
-        return self.model.add(left, other) if self.random.random() < 0.5 else self.model.add(other, left)
+    def _pair(self, left: str) -> tuple[str, str]:
+        """A tensor and another one of its type that fits, in any order."""
+        r, model = self.random, self.model
+        dtype, shape = model.types[left], model.shapes[left]
+        same = [n for n in self.alive if model.types[n] is dtype and model.shapes[n] == shape]
+        if r.random() < 0.5:
+            return left, str(r.choice(same))
+        thin = tuple(1 if r.random() < 0.5 else d for d in shape)
+        other = model.constant(random_values(r, thin, dtype), dtype)
+        return (left, other) if r.random() < 0.5 else (other, left)
+
+    def _binary(self) -> str:
+        r, model = self.random, self.model
+        left, right = self._pair(self._any(Type.INT32))
+        name = str(r.choice(("ADD", "ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM", "INTDIV")))
+        if name == "MUL":
+            # Small, that sums of products stay in range.
+            return model.mul(left, right, int(r.choice((0, 31, 40))))
+        if name == "INTDIV":
+            # The reference model ends its process when it divides by zero.
+            divisors = random_values(r, model.shapes[left], Type.INT32)
+            right = model.constant(np.where(divisors == 0, 7, divisors), Type.INT32)
+        return model.elementwise(name, left, right)
+
+    def _comparison(self) -> str:
+        name = str(self.random.choice(("EQUAL", "GREATER", "GREATER_EQUAL")))
+        return self.model.elementwise(name, *self._pair(self._any(Type.INT32)), dtype=Type.BOOL)
+
+    def _logical(self) -> str:
+        r, model = self.random, self.model
+        condition = self._any(Type.BOOL)
+        match int(r.integers(4)):
+            case 0:
+                return model.elementwise("LOGICAL_NOT", condition)
+            case 1 if model.shapes[condition]:
+                axis = int(r.integers(len(model.shapes[condition])))
+                return model.reduce(str(r.choice(("REDUCE_ALL", "REDUCE_ANY"))), condition, axis)
+            case 2:
+                name = str(r.choice(("LOGICAL_AND", "LOGICAL_OR", "LOGICAL_XOR")))
+                return model.elementwise(name, *self._pair(condition))
+        dtype = Type(int(r.choice((Type.BOOL, Type.INT8, Type.INT16, Type.INT32))))
+        shape = model.shapes[condition]
+        parts = [tuple(1 if r.random() < 0.5 else d for d in shape) for _ in range(2)]
+        chosen = [model.constant(random_values(r, part, dtype), dtype) for part in parts]
+        return model.elementwise("SELECT", condition, *chosen)
+
+    def _table(self) -> str:
+        source = self._any(Type.INT8, Type.INT16)
+        dtype = self.model.types[source]
+        count = 256 if dtype is Type.INT8 else 513
+        # Slopes of more than 16 bits are not defined.
+        return self.model.table(source, random_values(self.random, (count,), dtype) // 2)
+
+    def _unary(self) -> str:
+        r, model = self.random, self.model
+        source = self._any(*_MOVED)
+        dtype = model.types[source]
+        if r.random() < 0.5:
+            narrow = dtype is Type.INT8
+            points = [int(v) for v in r.integers(-128, 128, 2)] if narrow else (0, 0)
+            return model.negate(source, (points[0], points[1]))
+        names = ("BITWISE_NOT", "ABS", "CLZ") if dtype is Type.INT32 else ("BITWISE_NOT",)
+        return model.elementwise(str(r.choice(names)), source)
+
+    def _bitwise(self) -> str:
+        r, model = self.random, self.model
+        source = self._any(*_MOVED)
+        dtype = model.types[source]
+        if r.random() < 0.5:
+            name = str(r.choice(("BITWISE_AND", "BITWISE_OR", "BITWISE_XOR")))
+            return model.elementwise(name, *self._pair(source))
+        shifts = model.constant(r.integers(0, dtype.bits, model.shapes[source]), dtype)
+        names = ("ARITHMETIC_RIGHT_SHIFT", "LOGICAL_LEFT_SHIFT", "LOGICAL_RIGHT_SHIFT")
+        name = str(r.choice(names))
+        is_rounded = (bool(r.random() < 0.5),) if name == names[0] else ()
+        return model.elementwise(name, source, shifts, attribute=is_rounded)
+
+    def _reduction(self) -> str:
+        r, model = self.random, self.model
+        source = self._any(*_MOVED)
+        shape = model.shapes[source]
+        if not shape:
+            return model.identity(source)
+        last = "REDUCE_SUM" if model.types[source] is Type.INT32 else "ARGMAX"
+        name = str(r.choice(("REDUCE_MAX", "REDUCE_MIN", last, last)))
+        return model.reduce(name, source, int(r.integers(len(shape))))
+
+    def _cast(self) -> str:
+        source = self._any(Type.BOOL, *_MOVED)
+        others = [t for t in (Type.BOOL, *_MOVED) if t is not self.model.types[source]]
+        return self.model.elementwise("CAST", source, dtype=Type(int(self.random.choice(others))))
 
     def _reshape(self) -> str:
         source = self._any(*_MOVED)

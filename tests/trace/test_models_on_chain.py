@@ -45,7 +45,7 @@ def arguments(trace: Trace, shown: bytes, **roots: bytes) -> tuple[Any, ...]:
 
 def other_value(program: Program, trace: Trace, slot: int, element: int) -> int:
     """A wrong value for an element."""
-    return program.slots[slot].dtype.wrap(int(trace.tensors[slot].reshape(-1)[element]) + 1)
+    return program.slots[slot].dtype.wrap(int(trace.tensors[slot].reshape(-1)[element]) ^ 1)
 
 
 def test_digits__any_altered_slot__is_a_fault_and_the_honest_trace_is_none(

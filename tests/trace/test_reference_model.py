@@ -297,9 +297,123 @@ def _clamp(model: Model, r: np.random.Generator) -> str:
     return model.clamp(model.input((4, 33), dtype), low, high)
 
 
-def _add(model: Model, r: np.random.Generator) -> str:
-    shapes = [tuple(1 if r.random() < 0.4 else d for d in (2, 3, 4, 5)) for _ in range(2)]
-    return model.add(model.input(shapes[0], DType.INT32), model.input(shapes[1], DType.INT32))
+def _shapes(r: np.random.Generator, count: int) -> list[tuple[int, ...]]:
+    """Shapes that are broadcast to one."""
+    return [tuple(1 if r.random() < 0.4 else d for d in (2, 3, 4, 5)) for _ in range(count)]
+
+
+def _number_type(r: np.random.Generator) -> DType:
+    return DType(int(r.choice((DType.INT8, DType.INT16, DType.INT32))))
+
+
+def _binary(
+    name: str, *dtypes: DType, result: DType | None = None
+) -> Callable[[Model, np.random.Generator], str]:
+    def make(model: Model, r: np.random.Generator) -> str:
+        dtype = DType(int(r.choice(dtypes)))
+        sources = [model.input(shape, dtype) for shape in _shapes(r, 2)]
+        return model.elementwise(name, *sources, dtype=result)
+
+    make.__name__ = name
+    return make
+
+
+def _unary(name: str, *dtypes: DType) -> Callable[[Model, np.random.Generator], str]:
+    def make(model: Model, r: np.random.Generator) -> str:
+        return model.elementwise(name, model.input((4, 33), DType(int(r.choice(dtypes)))))
+
+    make.__name__ = name
+    return make
+
+
+def _reduction(name: str, *dtypes: DType) -> Callable[[Model, np.random.Generator], str]:
+    def make(model: Model, r: np.random.Generator) -> str:
+        source = model.input((2, 3, 40, 5), DType(int(r.choice(dtypes))))
+        if name == "REDUCE_SUM":
+            # Otherwise nearly every sum leaves 32 bits, which is not defined.
+            source = model.elementwise(
+                "ARITHMETIC_RIGHT_SHIFT", source, _shifts(model, r, (1,) * 4, 6), attribute=(True,)
+            )
+        return model.reduce(name, source, int(r.integers(4)))
+
+    make.__name__ = name
+    return make
+
+
+def _shifts(model: Model, r: np.random.Generator, shape: tuple[int, ...], least: int = 0) -> str:
+    return model.constant(r.integers(least, 32, shape), DType.INT32)
+
+
+def _shift(name: str) -> Callable[[Model, np.random.Generator], str]:
+    def make(model: Model, r: np.random.Generator) -> str:
+        dtype, (shape, other) = _number_type(r), _shapes(r, 2)
+        shifts = model.constant(r.choice((0, 1, dtype.bits - 1, dtype.bits // 2), other), dtype)
+        is_rounded = (bool(r.random() < 0.5),) if name == "ARITHMETIC_RIGHT_SHIFT" else ()
+        return model.elementwise(name, model.input(shape, dtype), shifts, attribute=is_rounded)
+
+    make.__name__ = name
+    return make
+
+
+def _intdiv(model: Model, r: np.random.Generator) -> str:
+    shape, other = _shapes(r, 2)
+    divisors = random_values(r, other, DType.INT32)
+    # By zero it would end its process.
+    divisors = np.where(divisors == 0, 1, divisors)
+    return model.elementwise("INTDIV", model.input(shape, DType.INT32), model.constant(divisors, DType.INT32))
+
+
+def _mul(model: Model, r: np.random.Generator) -> str:
+    dtype, (shape, other) = _number_type(r), _shapes(r, 2)
+    shift = int(r.choice((0, 31, 32, 40, 63))) if dtype is DType.INT32 else 0
+    return model.mul(model.input(shape, dtype), model.input(other, dtype), shift)
+
+
+def _negate(model: Model, r: np.random.Generator) -> str:
+    dtype = _number_type(r)
+    points = (int(r.choice((-128, 0, 127))), int(r.choice((-128, 0, 127))))
+    return model.negate(model.input((4, 33), dtype), points if dtype is DType.INT8 else (0, 0))
+
+
+def _select(model: Model, r: np.random.Generator) -> str:
+    dtype = DType(int(r.choice((DType.BOOL, DType.INT8, DType.INT16, DType.INT32))))
+    condition, first, second = _shapes(r, 3)
+    return model.elementwise(
+        "SELECT", model.input(condition, DType.BOOL), model.input(first, dtype), model.input(second, dtype)
+    )
+
+
+def _cast(model: Model, r: np.random.Generator) -> str:
+    dtypes = r.permutation([DType.BOOL, DType.INT8, DType.INT16, DType.INT32])
+    return model.elementwise("CAST", model.input((5, 40), DType(int(dtypes[0]))), dtype=DType(int(dtypes[1])))
+
+
+def _table(model: Model, r: np.random.Generator) -> str:
+    entries = random_values(r, (256,), DType.INT8)
+    return model.table(model.input((5, 60)), entries)
+
+
+def _table_wide(model: Model, r: np.random.Generator) -> str:
+    # Slopes of more than 16 bits are not defined.
+    entries = random_values(r, (513,), DType.INT16) // 2
+    return model.table(model.input((5, 60), DType.INT16), entries)
+
+
+def _avg_pool(model: Model, r: np.random.Generator) -> str:
+    dtype = DType.INT8 if r.random() < 0.7 else DType.INT16
+    kernel = [int(v) for v in r.integers(1, 6, 2)]
+    # Stride 1, so that any padding fits.
+    pad = [int(v) for v in (*r.integers(0, kernel[0], 2), *r.integers(0, kernel[1], 2))]
+    points = (int(r.choice((-128, 0, 127))), int(r.choice((-128, 0, 127))))
+    source = model.input((2, 6, 5, int(r.choice((1, 3, 70)))), dtype)
+    return model.avg_pool2d(source, kernel, (1, 1), pad, points if dtype is DType.INT8 else (0, 0))
+
+
+def _avg_pool_strided(model: Model, r: np.random.Generator) -> str:
+    return model.avg_pool2d(model.input((1, 7, 9, 4)), (3, 4), (2, 3), (1, 1, 1, 0), (-7, 9))
+
+
+NUMBERS = (DType.INT8, DType.INT16, DType.INT32)
 
 
 def _reshape(model: Model, r: np.random.Generator) -> str:
@@ -326,13 +440,33 @@ def _identity(model: Model, r: np.random.Generator) -> str:
         _conv3d_wide,
         _matmul,
         _matmul_wide,
+        _avg_pool,
+        _avg_pool_strided,
         _max_pool,
         _transpose_conv2d,
         _transpose_conv2d_wide,
         _rescale_32,
         _rescale_unsigned,
         _clamp,
-        _add,
+        *(_binary(name, DType.INT32) for name in ("ADD", "SUB", "MAXIMUM", "MINIMUM")),
+        *(_binary(name, *NUMBERS) for name in ("BITWISE_AND", "BITWISE_OR", "BITWISE_XOR")),
+        *(_binary(name, DType.BOOL) for name in ("LOGICAL_AND", "LOGICAL_OR", "LOGICAL_XOR")),
+        *(_binary(name, DType.INT32, result=DType.BOOL) for name in ("EQUAL", "GREATER", "GREATER_EQUAL")),
+        *(_shift(name) for name in ("ARITHMETIC_RIGHT_SHIFT", "LOGICAL_LEFT_SHIFT", "LOGICAL_RIGHT_SHIFT")),
+        _intdiv,
+        _mul,
+        _table,
+        _table_wide,
+        *(_unary(name, DType.INT32) for name in ("ABS", "CLZ")),
+        _unary("BITWISE_NOT", *NUMBERS),
+        _unary("LOGICAL_NOT", DType.BOOL),
+        _negate,
+        _select,
+        *(_reduction(name, DType.BOOL) for name in ("REDUCE_ALL", "REDUCE_ANY")),
+        *(_reduction(name, *NUMBERS) for name in ("REDUCE_MAX", "REDUCE_MIN")),
+        _reduction("REDUCE_SUM", DType.INT32),
+        _reduction("ARGMAX", DType.INT8, DType.INT16),
+        _cast,
         _concat,
         _pad,
         _reshape,

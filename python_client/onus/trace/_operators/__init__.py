@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onus.trace._entry import Opcode
+from onus.trace._operators import _elementwise as elementwise
+from onus.trace._operators import _reduction as reduction
 from onus.trace._operators._base import Box, Lowered, Operand, Operator, Read, Source
 from onus.trace._operators._convolution import Conv2d, Conv3d, DepthwiseConv2d, TransposeConv2d
-from onus.trace._operators._elementwise import Add, Clamp
 from onus.trace._operators._indexing import Gather, Scatter
 from onus.trace._operators._matmul import MatMul
 from onus.trace._operators._movement import (
@@ -25,7 +26,7 @@ from onus.trace._operators._movement import (
     Transpose,
     permutation,
 )
-from onus.trace._operators._pooling import MaxPool2d
+from onus.trace._operators._pooling import AvgPool2d, MaxPool2d
 from onus.trace._operators._rescale import Rescale
 from onus.trace._operators._resize import Resize
 
@@ -34,14 +35,45 @@ __all__ = ["OPERATORS", "Box", "Lowered", "Operand", "Operator", "Read", "Source
 OPERATORS: Mapping[Opcode, Operator] = {
     operator.opcode: operator
     for operator in (
+        reduction.ArgMax(),
+        AvgPool2d(),
         Conv2d(),
         Conv3d(),
         DepthwiseConv2d(),
         MatMul(),
         MaxPool2d(),
         TransposeConv2d(),
-        Clamp(),
-        Add(),
+        elementwise.Clamp(),
+        elementwise.Add(),
+        elementwise.ArithmeticRightShift(),
+        elementwise.BitwiseAnd(),
+        elementwise.BitwiseOr(),
+        elementwise.BitwiseXor(),
+        elementwise.IntDiv(),
+        elementwise.LogicalAnd(),
+        elementwise.LogicalLeftShift(),
+        elementwise.LogicalRightShift(),
+        elementwise.LogicalOr(),
+        elementwise.LogicalXor(),
+        elementwise.Maximum(),
+        elementwise.Minimum(),
+        elementwise.Mul(),
+        elementwise.Sub(),
+        elementwise.Table(),
+        elementwise.Abs(),
+        elementwise.BitwiseNot(),
+        elementwise.Clz(),
+        elementwise.LogicalNot(),
+        elementwise.Negate(),
+        elementwise.Select(),
+        elementwise.Equal(),
+        elementwise.Greater(),
+        elementwise.GreaterEqual(),
+        reduction.ReduceAll(),
+        reduction.ReduceAny(),
+        reduction.ReduceMax(),
+        reduction.ReduceMin(),
+        reduction.ReduceSum(),
         Concat(),
         Pad(),
         Reshape(),
@@ -52,6 +84,7 @@ OPERATORS: Mapping[Opcode, Operator] = {
         Gather(),
         Scatter(),
         Resize(),
+        elementwise.Cast(),
         Rescale(),
         Identity(),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from onus.trace._dtypes import Array, DType
 from onus.trace._entry import Entry, Opcode
@@ -85,6 +85,18 @@ class Source:
         self.require(operand.shape == (count,), f"input {index} must have shape ({count},)")
         return [int(value) for value in operand.values]
 
+    def zero_point(self, index: int, dtype: DType) -> int:
+        """A zero point, which must be constant; 0 except for INT8."""
+        (value,) = self.constant(index, dtype)
+        self.require(value == 0 or dtype is DType.INT8, f"input {index}: only INT8 has a zero point")
+        return value
+
+    def number(self, name: str, minimum: int, maximum: int) -> int:
+        """An attribute that must be in a range."""
+        value = int(self.attributes[name])
+        self.require(minimum <= value <= maximum, f"{name} {value} must be from {minimum} to {maximum}")
+        return value
+
     def dimensions(self, index: int, count: int | None = None) -> tuple[int, ...]:
         """An operand that must be a constant shape, maybe with a number of dimensions."""
         shape = self.inputs[index]
@@ -115,6 +127,18 @@ class Lowered:
 
     attributes: Mapping[str, int]
     operands: tuple[Operand, ...]
+
+
+class Walk(NamedTuple):
+    """Elements taken one after another along an axis of an operand.
+
+    Attributes:
+        axis: the axis.
+        lines: how often an element of the output begins anew.
+    """
+
+    axis: int
+    lines: int
 
 
 class Operator(ABC):
@@ -159,13 +183,10 @@ class Operator(ABC):
     def boxes(self, entry: Entry, box: Box) -> tuple[Box | None, ...]:
         """Block of each operand that covers what a block of the output needs; None if no block does."""
 
+    def walk(self, entry: Entry) -> Walk | None:
+        """How the contract goes through the first operand; None if it finds each element anew."""
+        return None
+
     def layouts(self, entry: Entry) -> tuple[tuple[int, ...], ...]:
         """Axis order of each operand that makes what one element reads contiguous; empty for row-major."""
         return ((),) * len(entry.inputs)
-
-
-def zero_point(source: Source, index: int, operand: Operand) -> int:
-    """The zero point of an operand of a contraction: a constant of its type, not 0 for INT8 alone."""
-    (value,) = source.constant(index, operand.dtype)
-    source.require(value == 0 or operand.dtype is DType.INT8, f"input {index}: only INT8 has a zero point")
-    return value

@@ -12,7 +12,7 @@ from onus.trace._descriptor import ravel, unravel
 from onus.trace._dtypes import DType
 from onus.trace._entry import Entry, Opcode
 from onus.trace._errors import LimitExceeded
-from onus.trace._operators._base import Box, Lowered, Operand, Operator, Read, Source, zero_point
+from onus.trace._operators._base import Box, Lowered, Operand, Operator, Read, Source
 from onus.trace._operators._windows import Axis, positions, window
 
 MAX_FRAME: Final = 1 << 26
@@ -51,7 +51,10 @@ class _Convolution(Operator):
         elements = operand.shape[0] * prod(frame) * each
         if elements > MAX_FRAME:
             raise LimitExceeded("elements of a padded input", elements, MAX_FRAME, source.place)
-        points = {"input_zp": zero_point(source, 3, operand), "weight_zp": zero_point(source, 4, weight)}
+        points = {
+            "input_zp": source.zero_point(3, operand.dtype),
+            "weight_zp": source.zero_point(4, weight.dtype),
+        }
         return Lowered(attributes | points, (operand, weight, bias))
 
     @abstractmethod
