@@ -33,6 +33,11 @@ library DType {
         if (result == 0) revert ITraceVerifier.Trace_Type(dtype);
     }
 
+    /// @notice Whether every bit in storage counts: INT8, INT16 and INT32.
+    function fillsBytes(uint256 dtype) internal pure returns (bool) {
+        return dtype >= INT8 && dtype <= INT32;
+    }
+
     /// @notice The value of the type that `value` becomes by two's complement; for BOOL, whether it is not 0.
     /// @dev This is also how stored bytes are read.
     function wrap(uint256 dtype, int256 value) internal pure returns (int256 result) {

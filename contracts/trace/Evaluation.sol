@@ -48,6 +48,7 @@ library Evaluation {
     /// @dev The same before the reduction to the output type.
     function compute(Entry entry, uint256 index) private pure returns (int256) {
         uint256 opcode = entry.opcode();
+        if (opcode == Opcode.RESCALE) return Rescale.rescale(entry, index);
         if (Opcode.isIn(opcode, Opcode.BINARY)) return Elementwise.binary(entry, index);
         if (Opcode.isIn(opcode, Opcode.UNARY)) return Elementwise.unary(entry, index);
         if (Opcode.isIn(opcode, Opcode.REDUCTION)) return Reduction.reduce(entry, index);
@@ -60,7 +61,6 @@ library Evaluation {
             if (opcode == Opcode.TABLE) return Elementwise.table(entry, index);
             if (opcode == Opcode.SELECT) return Elementwise.select(entry, index);
         } else {
-            if (opcode == Opcode.RESCALE) return Rescale.rescale(entry, index);
             if (opcode == Opcode.RESHAPE || opcode == Opcode.IDENTITY || opcode == Opcode.CAST) {
                 return Movement.identity(entry, index);
             }

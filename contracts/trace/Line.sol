@@ -25,22 +25,20 @@ using LineLibrary for Line global;
 /// @title LineLibrary
 /// @dev How to go on: `reach`, read that many elements from `position` on, `skip` them.
 library LineLibrary {
-    /// @notice Whether elements of an input can be read as a line: committed, addressed by their place, whole bytes.
+    /// @notice Whether elements of an input can be read as a line: committed, addressed by their place, of a type that fills its bytes.
     function isPossible(Entry entry, uint256 which) internal pure returns (bool) {
-        return Evaluation.isDirect(entry, which) && entry.source(which).tensor().descriptor().dtype() >= DType.INT8;
+        return Evaluation.isDirect(entry, which) && DType.fillsBytes(entry.source(which).tensor().descriptor().dtype());
     }
 
     /// @notice The elements of an input from an address on. Only if `isPossible`.
     function along(Entry entry, uint256 which, uint256 start, uint256 step_) internal pure returns (Line memory self) {
         Tensor tensor = entry.source(which).tensor();
-        uint256 dtype = tensor.descriptor().dtype();
-        uint256 size = DType.byteSize(dtype);
+        uint256 size = DType.byteSize(tensor.descriptor().dtype());
         self.tensor = tensor;
         unchecked {
             self.step = step_ * size;
-            self.unused = 256 - DType.bits(dtype);
-            // INT48 stands at the end of its bytes.
-            self.place = start * size + size - DType.bits(dtype) / 8;
+            self.unused = 256 - 8 * size;
+            self.place = start * size;
         }
     }
 

@@ -16,6 +16,7 @@ library Pooling {
     /// @notice MAX_POOL2D.
     function maximum(Entry entry, uint256 index) internal pure returns (int256) {
         Fold memory fold = Reduction.over(entry, COLUMNS);
+        fold.scale = 1;
         fold.total = DType.minimum(entry.output().dtype());
         pool(fold, index);
         return fold.total;
@@ -24,7 +25,6 @@ library Pooling {
     /// @notice AVG_POOL2D: multiplies by the reciprocal of the number of cells inside, as TOSA rounds it. Saturates.
     function average(Entry entry, uint256 index) internal pure returns (int256) {
         Fold memory fold = Reduction.over(entry, COLUMNS);
-        fold.sums = true;
         pool(fold, index);
         uint256 word = entry.word();
         unchecked {

@@ -7,22 +7,19 @@ import {Line, LineLibrary} from "./Line.sol";
 import {Opcode} from "./Opcode.sol";
 import {Attributes, Entry} from "./Step.sol";
 
-/// @notice Many elements of an entry's first input made into one number.
-/// @dev A key is an element, with all bits flipped for the smallest: then the largest key is wanted of either. Where the
-/// place of the first of the largest is wanted, the complement of the place is appended.
+/// @notice Many elements of an entry's first input made into one number: their sum, or the largest of their keys. The key
+/// of element x in place k is scale · x − unit · k: so the largest, the smallest, or the first of the largest is found.
 /// @param entry whose first input is read
 /// @param step addresses from one element to the next: see `DescriptorLibrary.steps`
-/// @param sums whether they are summed; otherwise the largest key is taken
-/// @param flip all bits set to take the smallest
-/// @param placeBits bits of a place in a key
+/// @param scale of keys; 0 for the sum
+/// @param unit of keys
 /// @param seen elements taken
 /// @param total sum or largest key
 struct Fold {
     Entry entry;
     uint256 step;
-    bool sums;
-    uint256 flip;
-    uint256 placeBits;
+    int256 scale;
+    uint256 unit;
     uint256 seen;
     int256 total;
 }
@@ -32,23 +29,27 @@ using Reduction for Fold global;
 /// @title Reduction
 /// @notice Operators that fold an axis, and what pools share with them.
 library Reduction {
-    uint256 private constant PLACE_BITS = 32;
+    /// @dev Scale of keys that have a place: places have 32 bits.
+    int256 private constant PLACES = 1 << 32;
 
     /// @notice REDUCE_SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_ANY (the largest of 0 and 1), REDUCE_ALL (the smallest) and
     /// ARGMAX.
     function reduce(Entry entry, uint256 index) internal pure returns (int256) {
         entry.requireInputs(1);
         uint256 axis = Attributes.u8(entry.word(), 2);
-        uint256 opcode = entry.opcode();
         Fold memory fold = over(entry, axis);
-        fold.sums = opcode == Opcode.REDUCE_SUM;
-        if (!fold.sums) fold.total = type(int256).min;
-        if (opcode == Opcode.REDUCE_MIN || opcode == Opcode.REDUCE_ALL) fold.flip = type(uint256).max;
-        if (opcode == Opcode.ARGMAX) fold.placeBits = PLACE_BITS;
+        uint256 opcode = entry.opcode();
+        if (opcode != Opcode.REDUCE_SUM) {
+            fold.total = type(int256).min;
+            fold.scale = opcode == Opcode.REDUCE_MIN || opcode == Opcode.REDUCE_ALL ? -1 : int256(1);
+            if (opcode == Opcode.ARGMAX) (fold.scale, fold.unit) = (PLACES, 1);
+        }
         uint256 length = entry.input(0).dimension(axis);
         fold.line(entry.input(0).position(firstOf(entry, axis, index)), length);
-        if (opcode == Opcode.ARGMAX) return int256(uint256(uint32(~uint256(fold.total))));
-        return int256(uint256(fold.total) ^ fold.flip);
+        unchecked {
+            if (opcode == Opcode.ARGMAX) return int256(uint256(uint32(uint256(-fold.total))));
+            return fold.scale < 0 ? -fold.total : fold.total;
+        }
     }
 
     /// @notice A fold along an axis, of nothing yet.
@@ -84,11 +85,10 @@ library Reduction {
     /// @dev Takes an element.
     function take(Fold memory self, int256 x) private pure {
         unchecked {
-            if (self.sums) {
+            if (self.scale == 0) {
                 self.total += x;
             } else {
-                uint256 places = (1 << self.placeBits) - 1;
-                x = int256((uint256(x) ^ self.flip) << self.placeBits | (~self.seen & places));
+                x = x * self.scale - int256(self.unit * self.seen);
                 if (x > self.total) self.total = x;
             }
             ++self.seen;
@@ -101,42 +101,38 @@ library Reduction {
         unchecked {
             while (count != 0) {
                 uint256 length = line_.reach(count);
-                self.total = self.sums ? sum(self.total, line_, length) : largest(self, line_, length);
-                self.seen += length;
+                take(self, line_, length);
                 line_.skip(length);
                 count -= length;
             }
         }
     }
 
-    /// @dev `total` and the next elements of a line.
-    function sum(int256 total, Line memory line_, uint256 count) private pure returns (int256) {
+    /// @dev Takes the next elements of a line.
+    function take(Fold memory self, Line memory line_, uint256 count) private pure {
         (uint256 position, uint256 step, uint256 unused) = (line_.position, line_.step, line_.unused);
+        (int256 scale, int256 total, uint256 unit, uint256 places) = (self.scale, self.total, self.unit, self.seen);
+        unchecked {
+            self.seen = places + count;
+            places *= unit;
+        }
         assembly ("memory-safe") {
-            for {} count { count := sub(count, 1) } {
-                total := add(total, sar(unused, calldataload(position)))
-                position := add(position, step)
+            switch scale
+            case 0 {
+                for {} count { count := sub(count, 1) } {
+                    total := add(total, sar(unused, calldataload(position)))
+                    position := add(position, step)
+                }
+            }
+            default {
+                for {} count { count := sub(count, 1) } {
+                    let key := sub(mul(sar(unused, calldataload(position)), scale), places)
+                    places := add(places, unit)
+                    if sgt(key, total) { total := key }
+                    position := add(position, step)
+                }
             }
         }
-        return total;
-    }
-
-    /// @dev The largest of the fold's key and those of the next elements of a line.
-    function largest(Fold memory self, Line memory line_, uint256 count) private pure returns (int256 total) {
-        (uint256 position, uint256 step, uint256 unused) = (line_.position, line_.step, line_.unused);
-        total = self.total;
-        uint256 flip = self.flip;
-        uint256 placeBits = self.placeBits;
-        uint256 places = ~self.seen;
-        assembly ("memory-safe") {
-            let mask := sub(shl(placeBits, 1), 1)
-            for {} count { count := sub(count, 1) } {
-                let x := xor(sar(unused, calldataload(position)), flip)
-                x := or(shl(placeBits, x), and(places, mask))
-                if sgt(x, total) { total := x }
-                places := sub(places, 1)
-                position := add(position, step)
-            }
-        }
+        self.total = total;
     }
 }

@@ -358,13 +358,15 @@ class _Builder:
     def gather(self, op: Op) -> Case:
         """GATHER or SCATTER."""
         r = self.random
-        type_ = r.choice((Type.INT8, Type.INT16, Type.INT32))
+        type_ = r.choice((Type.BOOL, Type.INT8, Type.INT16, Type.INT32))
+        # BOOL is not made by the operators of a chain.
+        depth = int(type_ is not Type.BOOL)
         batch, choices, count, channels = r.randint(1, 3), r.randint(1, 9), r.randint(1, 9), r.randint(1, 40)
-        values = self.source(type_, (batch, choices, channels), 1)
+        values = self.source(type_, (batch, choices, channels), depth)
         inputs = [values, self.indices((batch, count), choices)]
         shape = (batch, count, channels)
         if op is Op.SCATTER:
-            inputs.append(self.source(type_, shape, 1))
+            inputs.append(self.source(type_, shape, depth))
             shape = values.shape
         return self.finish(Entry(op, Tensor(Kind.MATERIALISED, type_, shape), inputs))
 

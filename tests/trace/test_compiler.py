@@ -300,7 +300,7 @@ def test_compile__depthwise_weights__are_stored_by_channel() -> None:
 
 
 def test_compile__input_of_a_global_pool__is_stored_by_channel_if_that_is_cheaper() -> None:
-    """64 cells far apart are 64 chunks; together they are one, but each is dearer to find."""
+    """64 cells far apart are 64 chunks; together they are one, but each row of them is dearer to find."""
 
     def pooled(outputs: int) -> tuple[Program, Trace]:
         model = Model()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Final
 
-from onus.trace._costs import PRODUCT_GAS, Counts, Reach, counts, read_gas
+from onus.trace._costs import Counts, Reach, counts, reading_gas
 from onus.trace._descriptor import Descriptor, Kind
 from onus.trace._dtypes import DType
 from onus.trace._graph import Graph, Node, outline
@@ -20,7 +20,7 @@ _WIDE: Final = 128
 """Evaluations of one element after which a tensor between elementwise operators is committed."""
 _DEEP: Final = 24
 """Depth after which it is."""
-_WORTHWHILE_GAS: Final = 100_000
+_WORTHWHILE_GAS: Final = 60_000
 """Gas of a step that another layout must save to be worth the engine's time."""
 
 
@@ -134,8 +134,8 @@ def _dearest(operand: Operand, uses: Sequence[tuple[Node, int]], layout: tuple[i
         reach = Reach(box, prod(box) if box is not None else reads)
         packs = operator.packs[number : number + 1]
         is_packed = operand.dtype is DType.INT8 and descriptor.layout in packs
-        each = PRODUCT_GAS if is_packed else read_gas(descriptor)
-        dearest = max(dearest, reach.gas(descriptor) + reads * each)
+        reading = reading_gas(entry, number, descriptor, is_packed=is_packed)
+        dearest = max(dearest, reach.gas(descriptor) + reading)
     return dearest
 
 

@@ -12,7 +12,7 @@ from onus.trace._descriptor import ravel, unravel
 from onus.trace._dtypes import DType
 from onus.trace._entry import Entry, Opcode
 from onus.trace._errors import LimitExceeded
-from onus.trace._operators._base import Box, Lowered, Operand, Operator, Read, Source
+from onus.trace._operators._base import Box, Lowered, Operand, Operator, Read, Source, Walk
 from onus.trace._operators._windows import Axis, positions, window
 
 MAX_FRAME: Final = 1 << 26
@@ -75,6 +75,10 @@ class _Convolution(Operator):
     def reads(self, entry: Entry) -> tuple[int, ...]:
         products = prod(axis.most for axis in self.axes(entry)) * entry.inputs[0].shape[-1]
         return (products, products, 1)
+
+    def walks(self, entry: Entry) -> tuple[Walk | None, ...]:
+        channels = Walk(self.space + 1, prod(axis.most for axis in self.axes(entry)))
+        return (channels, channels, None)
 
     def evaluate(self, entry: Entry, element: int, read: Read) -> int:
         image, weight, bias = entry.inputs
@@ -162,6 +166,10 @@ class DepthwiseConv2d(_Strided):
     def reads(self, entry: Entry) -> tuple[int, ...]:
         products = prod(axis.most for axis in self.axes(entry))
         return (products, products, 1)
+
+    def walks(self, entry: Entry) -> tuple[Walk | None, ...]:
+        rows = self.axes(entry)[0].most
+        return (Walk(2, rows), Walk(1, rows), None)
 
     def evaluate(self, entry: Entry, element: int, read: Read) -> int:
         n, oy, ox, o = unravel(element, entry.output.shape)

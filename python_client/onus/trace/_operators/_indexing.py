@@ -9,7 +9,7 @@ from onus.trace._dtypes import DType
 from onus.trace._entry import Entry, Opcode
 from onus.trace._operators._base import Box, Lowered, Operator, Read, Source
 
-_VALUES: Final = (DType.INT8, DType.INT16, DType.INT32)
+_VALUES: Final = (DType.BOOL, DType.INT8, DType.INT16, DType.INT32)
 
 
 class Gather(Operator):

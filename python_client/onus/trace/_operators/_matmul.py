@@ -7,7 +7,7 @@ from typing import ClassVar
 from onus.trace._descriptor import unravel
 from onus.trace._dtypes import DType
 from onus.trace._entry import Entry, Opcode
-from onus.trace._operators._base import Box, Lowered, Operator, Read, Source
+from onus.trace._operators._base import Box, Lowered, Operator, Read, Source, Walk
 
 _COLUMNS_FIRST = (0, 2, 1)
 
@@ -50,6 +50,9 @@ class MatMul(Operator):
     def boxes(self, entry: Entry, box: Box) -> tuple[Box | None, ...]:
         length = entry.inputs[0].shape[2]
         return ((box[0], box[1], length), (box[0], length, box[2]))
+
+    def walks(self, entry: Entry) -> tuple[Walk | None, ...]:
+        return (Walk(2, 1), Walk(1, 1))
 
     def layouts(self, entry: Entry) -> tuple[tuple[int, ...], ...]:
         return ((), _COLUMNS_FIRST)

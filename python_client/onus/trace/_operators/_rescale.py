@@ -90,7 +90,7 @@ class Rescale(Operator):
         return min(max(value, low), high)
 
     def boxes(self, entry: Entry, box: Box) -> tuple[Box | None, ...]:
-        return (box, (box[-1],))[: len(entry.inputs)]
+        return (box, box[-1:])[: len(entry.inputs)]
 
     @staticmethod
     def _check_signs(source: Source, dtype: DType, *, from_unsigned: bool, to_unsigned: bool) -> None:
