@@ -233,13 +233,14 @@ def nested(op: Op, entries: int, which: int = 0) -> Case:
     one = Tensor(Kind.CONSTANT, Type.INT8, shape, [1])
     bias = Tensor(Kind.CONSTANT, Type.INT32, (1,), [1])
     scale = Tensor(Kind.CONSTANT, Type.INT48, (1,), [(30 << 32) + (1 << 30)])
+    no = Tensor(Kind.CONSTANT, Type.BOOL, shape, [0])
     table = Tensor(Kind.CONSTANT, Type.INT8, (256,), [97 - k % 200 for k in range(256)])
     others = {
         Op.CONV2D: [one, bias],
         Op.DEPTHWISE_CONV2D: [one, bias],
         Op.MATMUL: [one],
         Op.RESCALE: [scale],
-        Op.SELECT: [x, x],
+        Op.SELECT: [no, x] if which == 2 else [x, x],
         Op.TABLE: [table],
         **{binary: [x] for binary in BINARY},
     }.get(op, [])
