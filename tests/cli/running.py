@@ -24,7 +24,7 @@ class Ended:
     stderr: str
 
 
-def command(*words: str | Path, timeout: float = 120) -> Ended:
+def command(*words: str | Path, timeout: float = 300) -> Ended:
     """Runs ``onus`` as a user does."""
     ended = subprocess.run(
         [sys.executable, "-m", "onus.cli", *map(str, words)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from onus.cli import model
+from onus.cli.drill import drill
 
 __all__ = ["app"]
 
@@ -16,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(model.app, name="model")
+app.command()(drill)
 
 
 @app.callback()
