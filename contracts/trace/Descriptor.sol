@@ -90,15 +90,18 @@ library DescriptorLibrary {
         }
     }
 
-    /// @notice Distance in storage order between neighbours along an axis.
-    function storedStride(Descriptor self, uint256 axis) internal pure returns (uint256 product) {
-        product = 1;
+    /// @notice Distances between neighbours along each axis, laid out like dimensions: of places in storage if the layout
+    /// is not row-major, of row-major indices otherwise.
+    function steps(Descriptor self) internal pure returns (uint256 result) {
         uint256 order = self.storageOrder();
+        uint256 k = self.rank();
+        uint256 step = 1;
         unchecked {
-            for (uint256 k = self.rank(); k != 0; --k) {
-                uint256 stored = order == 0 ? k - 1 : (order >> (24 - 4 * k)) & 0xf;
-                if (stored == axis) break;
-                product *= self.dimension(stored);
+            while (k != 0) {
+                --k;
+                uint256 axis = order == 0 ? k : (order >> (20 - 4 * k)) & 0xf;
+                result = withCoordinate(result, axis, step);
+                step *= self.dimension(axis);
             }
         }
     }

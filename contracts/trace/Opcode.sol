@@ -7,9 +7,11 @@ library Opcode {
     uint256 internal constant ARGMAX = 1;
     uint256 internal constant AVG_POOL2D = 2;
     uint256 internal constant CONV2D = 3;
+    uint256 internal constant CONV3D = 4;
     uint256 internal constant DEPTHWISE_CONV2D = 5;
     uint256 internal constant MATMUL = 7;
     uint256 internal constant MAX_POOL2D = 8;
+    uint256 internal constant TRANSPOSE_CONV2D = 10;
     uint256 internal constant CLAMP = 11;
     uint256 internal constant ADD = 15;
     uint256 internal constant ARITHMETIC_RIGHT_SHIFT = 16;
@@ -48,6 +50,9 @@ library Opcode {
     uint256 internal constant SLICE = 59;
     uint256 internal constant TILE = 60;
     uint256 internal constant TRANSPOSE = 61;
+    uint256 internal constant GATHER = 62;
+    uint256 internal constant SCATTER = 63;
+    uint256 internal constant RESIZE = 64;
     uint256 internal constant CAST = 65;
     uint256 internal constant RESCALE = 66;
     uint256 internal constant IDENTITY = 68;
@@ -62,9 +67,10 @@ library Opcode {
         | (1 << LOGICAL_OR) | (1 << LOGICAL_XOR);
     uint256 internal constant REDUCTION = (1 << ARGMAX) | (1 << REDUCE_ALL) | (1 << REDUCE_ANY) | (1 << REDUCE_MAX)
         | (1 << REDUCE_MIN) | (1 << REDUCE_SUM);
+    uint256 internal constant CONVOLUTION =
+        (1 << CONV2D) | (1 << CONV3D) | (1 << DEPTHWISE_CONV2D) | (1 << TRANSPOSE_CONV2D);
     /// @dev Operators of which one element reads many; their evaluation takes more of the stack.
-    uint256 internal constant WINDOW =
-        REDUCTION | (1 << AVG_POOL2D) | (1 << CONV2D) | (1 << DEPTHWISE_CONV2D) | (1 << MATMUL) | (1 << MAX_POOL2D);
+    uint256 internal constant WINDOW = REDUCTION | (1 << AVG_POOL2D) | CONVOLUTION | (1 << MATMUL) | (1 << MAX_POOL2D);
 
     /// @notice Whether an opcode, below 256, is in a set.
     function isIn(uint256 opcode, uint256 set) internal pure returns (bool) {

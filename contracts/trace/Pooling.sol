@@ -5,7 +5,7 @@ import {DescriptorLibrary} from "./Descriptor.sol";
 import {DType} from "./DType.sol";
 import {Fold, Reduction} from "./Reduction.sol";
 import {Attributes, Entry} from "./Step.sol";
-import {Window, WindowLibrary} from "./Window.sol";
+import {Axis, Run, RunLibrary, WindowLibrary} from "./Window.sol";
 
 /// @title Pooling
 /// @notice Reductions over a window of one channel.
@@ -44,12 +44,28 @@ library Pooling {
     function pool(Fold memory fold, uint256 index) private pure {
         Entry entry = fold.entry;
         entry.requireInputs(1);
-        Window memory window = WindowLibrary.over({entry: entry, index: index, pads: 10, strides: 6, dilations: 0});
-        window.columns = Attributes.u16(entry.word(), 4);
-        uint256 rows = Attributes.u16(entry.word(), 2);
-        for (uint256 j; j < rows; ++j) {
-            (uint256 start, uint256 count) = window.row(j);
-            fold.line(start, count);
+        Run[] memory rows = cellsOf(entry, index);
+        uint256 count = rows.length;
+        for (uint256 i; i < count; ++i) {
+            fold.line(RunLibrary.nth(rows, i).image(), RunLibrary.nth(rows, i).length());
+        }
+    }
+
+    /// @dev The cells inside the image that an output element looks at, row by row.
+    function cellsOf(Entry entry, uint256 index) private pure returns (Run[] memory) {
+        uint256 coordinates = entry.output().unravel(index);
+        uint256 steps = entry.input(0).steps();
+        Axis memory y = WindowLibrary.along(entry, 1, coordinates, steps, 10, 6, 0);
+        Axis memory x = WindowLibrary.along(entry, 2, coordinates, steps, 14, 8, 0);
+        y.cells = Attributes.u16(entry.word(), 2);
+        x.cells = Attributes.u16(entry.word(), 4);
+        unchecked {
+            uint256 image = DescriptorLibrary.coordinate(coordinates, 0) * DescriptorLibrary.coordinate(steps, 0)
+                + DescriptorLibrary.coordinate(coordinates, 3) * DescriptorLibrary.coordinate(steps, 3);
+            return
+                WindowLibrary.runs({
+                    z: WindowLibrary.none(), y: y, x: x, image: image, kernel: 0, length: 1, joined: true
+                });
         }
     }
 }

@@ -2,24 +2,22 @@
 pragma solidity 0.8.37;
 
 import {Descriptor, DescriptorLibrary} from "./Descriptor.sol";
-import {DType} from "./DType.sol";
 import {Evaluation} from "./Evaluation.sol";
+import {Line, LineLibrary} from "./Line.sol";
 import {Opcode} from "./Opcode.sol";
-import {Attributes, Entry, Source, Tensor} from "./Step.sol";
+import {Attributes, Entry} from "./Step.sol";
 
 /// @notice Many elements of an entry's first input made into one number: their sum, or the largest of their keys. The key
 /// of element x in place k is scale · x − unit · k: so the largest, the smallest, or the first of the largest is found.
 /// @param entry whose first input is read
-/// @param axis axis along which elements are taken
-/// @param stride distance between them in row-major order
+/// @param step addresses from one element to the next: see `DescriptorLibrary.steps`
 /// @param scale of keys; 0 for the sum
 /// @param unit of keys
 /// @param seen elements taken
 /// @param total sum or largest key
 struct Fold {
     Entry entry;
-    uint256 axis;
-    uint256 stride;
+    uint256 step;
     int256 scale;
     uint256 unit;
     uint256 seen;
@@ -47,9 +45,8 @@ library Reduction {
             if (opcode == Opcode.ARGMAX) (fold.scale, fold.unit) = (PLACES, 1);
         }
         uint256 length = entry.input(0).dimension(axis);
+        fold.line(entry.input(0).position(firstOf(entry, axis, index)), length);
         unchecked {
-            uint256 inner = DescriptorLibrary.remainder(index, fold.stride);
-            fold.line((index - inner) * length + inner, length);
             if (opcode == Opcode.ARGMAX) return int256(uint256(uint32(uint256(-fold.total))));
             return fold.scale < 0 ? -fold.total : fold.total;
         }
@@ -57,35 +54,30 @@ library Reduction {
 
     /// @notice A fold along an axis, of nothing yet.
     function over(Entry entry, uint256 axis) internal pure returns (Fold memory fold) {
-        Descriptor input = entry.input(0);
         fold.entry = entry;
-        fold.axis = axis;
-        fold.stride = 1;
+        fold.step = DescriptorLibrary.coordinate(entry.input(0).steps(), axis);
+    }
+
+    /// @dev Row-major index of the first element along an axis that goes into the output's element `index`.
+    function firstOf(Entry entry, uint256 axis, uint256 index) private pure returns (uint256) {
+        Descriptor input = entry.input(0);
+        uint256 stride = 1;
         unchecked {
             for (uint256 k = input.rank(); k > axis + 1;) {
-                fold.stride *= input.dimension(--k);
+                stride *= input.dimension(--k);
             }
+            uint256 inner = DescriptorLibrary.remainder(index, stride);
+            return (index - inner) * input.dimension(axis) + inner;
         }
     }
 
-    /// @notice Takes `count` elements along the axis, the first at row-major index `start`.
+    /// @notice Takes `count` elements along the axis, the first at address `start`.
     function line(Fold memory self, uint256 start, uint256 count) internal pure {
-        Source source = self.entry.source(0);
-        if (!source.isComputed()) {
-            Tensor tensor = source.tensor();
-            Descriptor held = tensor.descriptor();
-            if (DType.fillsBytes(held.dtype())) {
-                if (source.isStored()) return stored(self, tensor, start, self.stride, count);
-                // In another shape it is no line where it is stored in another order.
-                if (held.eq(self.entry.input(0))) {
-                    return stored(self, tensor, held.position(start), held.storedStride(self.axis), count);
-                }
-            }
-        }
+        if (LineLibrary.isPossible(self.entry, 0)) return lineOf(self, start, count);
         unchecked {
             for (; count != 0; --count) {
-                take(self, Evaluation.value(self.entry, 0, start));
-                start += self.stride;
+                take(self, Evaluation.valueAt(self.entry, 0, start));
+                start += self.step;
             }
         }
     }
@@ -103,43 +95,41 @@ library Reduction {
         }
     }
 
-    /// @dev Takes elements of a committed tensor: the same for all that lie in one run of opened chunks.
-    function stored(Fold memory self, Tensor tensor, uint256 place, uint256 stride, uint256 count) private pure {
-        uint256 size = DType.byteSize(tensor.descriptor().dtype());
+    /// @dev The same for elements of a committed tensor.
+    function lineOf(Fold memory self, uint256 start, uint256 count) private pure {
+        Line memory line_ = LineLibrary.along(self.entry, 0, start, self.step);
         unchecked {
-            (place, stride) = (place * size, stride * size);
             while (count != 0) {
-                (uint256 position, uint256 left) = tensor.open(place);
-                uint256 length = DescriptorLibrary.quotient(left - 1, stride) + 1;
-                if (length > count) length = count;
-                run(self, position, stride, length, size);
-                place += length * stride;
+                uint256 length = line_.reach(count);
+                take(self, line_, length);
+                line_.skip(length);
                 count -= length;
             }
         }
     }
 
-    /// @dev Takes `count` elements of `size` bytes that lie `step` bytes apart in the calldata.
-    function run(Fold memory self, uint256 position, uint256 step, uint256 count, uint256 size) private pure {
+    /// @dev Takes the next elements of a line.
+    function take(Fold memory self, Line memory line_, uint256 count) private pure {
+        (uint256 position, uint256 step, uint256 unused) = (line_.position, line_.step, line_.unused);
         (int256 scale, int256 total, uint256 unit, uint256 places) = (self.scale, self.total, self.unit, self.seen);
         unchecked {
             self.seen = places + count;
             places *= unit;
-            count = position + count * step;
-            size = 256 - 8 * size;
         }
         assembly ("memory-safe") {
             switch scale
             case 0 {
-                for {} lt(position, count) { position := add(position, step) } {
-                    total := add(total, sar(size, calldataload(position)))
+                for {} count { count := sub(count, 1) } {
+                    total := add(total, sar(unused, calldataload(position)))
+                    position := add(position, step)
                 }
             }
             default {
-                for {} lt(position, count) { position := add(position, step) } {
-                    let key := sub(mul(sar(size, calldataload(position)), scale), places)
+                for {} count { count := sub(count, 1) } {
+                    let key := sub(mul(sar(unused, calldataload(position)), scale), places)
                     places := add(places, unit)
                     if sgt(key, total) { total := key }
+                    position := add(position, step)
                 }
             }
         }

@@ -127,7 +127,7 @@ def padded(entry: Entry, x: Integers, fill: int) -> Integers:
 def windows(entry: Entry, x: Integers, rows: int, columns: int) -> list[list[Integers]]:
     """For each cell of the kernel what it sees: (N, OH, OW, C)."""
     dilation_y, dilation_x = entry.attributes.get("dilation_y", 1), entry.attributes.get("dilation_x", 1)
-    _, height, width, _ = entry.output.shape
+    height, width = entry.output.shape[-3:-1]
 
     def seen(j: int, i: int) -> Integers:
         y, x_ = j * dilation_y, i * dilation_x
@@ -147,6 +147,44 @@ def conv2d(entry: Entry, x: Integers, w: Integers, bias: Integers) -> Integers:
         for i, seen in enumerate(row)
     ]
     return sum(taps) + bias
+
+
+def conv3d(entry: Entry, x: Integers, w: Integers, bias: Integers) -> Integers:
+    """A convolution in two dimensions for each plane of the kernel."""
+    total = 0
+    high = 2**6
+    x = exact(np.pad(x - entry["input_zp"], [(0, 0), (entry["pad_d0"], high), *[(0, 0)] * 3]))
+    planes = (entry.output.shape[1] - 1) * entry["stride_d"] + 1
+    for k in range(w.shape[1]):
+        start = k * entry["dilation_d"]
+        part = x[:, start : start + planes : entry["stride_d"]]
+        # Planes as a batch of images.
+        images = padded(entry, part.reshape(-1, *x.shape[2:]), 0)
+        kernel = w[:, k] - entry["weight_zp"]
+        cells = windows(entry, images, *w.shape[2:4])
+        for j, row in enumerate(cells):
+            for i, seen in enumerate(row):
+                total = total + np.tensordot(seen, kernel[:, j, i], (3, 1))
+    return total.reshape(entry.output.shape) + bias
+
+
+def transpose_conv2d(entry: Entry, x: Integers, w: Integers, bias: Integers) -> Integers:
+    """Each element of the image adds a kernel to the output."""
+    x, kernel = x - entry["input_zp"], w - entry["weight_zp"]
+    n, height, width, _ = x.shape
+    (stride_y, stride_x), (_, rows, columns, _) = (entry["stride_y"], entry["stride_x"]), w.shape
+    border = 40
+    out = exact(np.zeros((n, *(2 * border + d for d in entry.output.shape[1:3]), w.shape[0])))
+    for y in range(height):
+        for i in range(width):
+            top, left = (
+                border + y * stride_y + entry["out_pad_top"],
+                border + i * stride_x + entry["out_pad_left"],
+            )
+            out[:, top : top + rows, left : left + columns] += np.tensordot(
+                x[:, y, i], kernel, (1, 3)
+            ).transpose(0, 2, 3, 1)
+    return out[:, border:-border, border:-border] + bias
 
 
 def depthwise_conv2d(entry: Entry, x: Integers, w: Integers, bias: Integers) -> Integers:
@@ -187,6 +225,36 @@ def tile(entry: Entry, x: Integers) -> Integers:
     return np.tile(x, [whole // n for whole, n in zip(entry.output.shape, x.shape, strict=True)])
 
 
+def gather(entry: Entry, values: Integers, indices: Integers) -> Integers:
+    inside = (indices >= 0) & (indices < values.shape[1])
+    rows = np.where(inside, indices, 0).astype(np.int64)
+    return np.take_along_axis(values, rows[..., None], 1) * inside[..., None]
+
+
+def scatter(entry: Entry, values: Integers, indices: Integers, rows: Integers) -> Integers:
+    out = values.copy()
+    for n, w in np.ndindex(indices.shape):
+        if 0 <= indices[n, w] < values.shape[1]:
+            out[n, indices[n, w]] = rows[n, w]
+    return out
+
+
+def resize(entry: Entry, x: Integers) -> Integers:
+    """One axis after the other, each a product with a matrix."""
+    for axis, d in ((1, "y"), (2, "x")):
+        unit, size = entry[f"scale_{d}_n"], x.shape[axis]
+        matrix = exact(np.zeros((entry.output.shape[axis], size)))
+        for at in range(len(matrix)):
+            place = at * entry[f"scale_{d}_d"] + entry[f"offset_{d}"]
+            whole, rest = place // unit, place % unit
+            one = 1 if entry["mode"] == 1 else unit
+            rest = int(2 * rest >= unit) if entry["mode"] == 1 else rest
+            matrix[at, max(whole, 0)] += one - rest
+            matrix[at, min(whole + 1, size - 1)] += rest
+        x = np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
+    return x
+
+
 def max_pool2d(entry: Entry, x: Integers) -> Integers:
     cells = windows(entry, padded(entry, x, entry.output.type.low), entry["kernel_y"], entry["kernel_x"])
     return np.maximum.reduce([seen for row in cells for seen in row])
@@ -196,9 +264,11 @@ _OPERATORS: dict[Op, Callable[..., Integers]] = {
     Op.ARGMAX: argmax,
     Op.AVG_POOL2D: avg_pool2d,
     Op.CONV2D: conv2d,
+    Op.CONV3D: conv3d,
     Op.DEPTHWISE_CONV2D: depthwise_conv2d,
     Op.MATMUL: matmul,
     Op.MAX_POOL2D: max_pool2d,
+    Op.TRANSPOSE_CONV2D: transpose_conv2d,
     Op.CLAMP: lambda entry, x: np.minimum(np.maximum(x, entry["min"]), entry["max"]),
     Op.ADD: lambda entry, a, b: a + b,
     Op.ARITHMETIC_RIGHT_SHIFT: shift,
@@ -237,6 +307,9 @@ _OPERATORS: dict[Op, Callable[..., Integers]] = {
     Op.SLICE: cut,
     Op.TILE: tile,
     Op.TRANSPOSE: transpose,
+    Op.GATHER: gather,
+    Op.SCATTER: scatter,
+    Op.RESIZE: resize,
     Op.CAST: lambda entry, x: x,
     Op.RESCALE: rescale,
     Op.IDENTITY: lambda entry, x: x,

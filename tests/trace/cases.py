@@ -260,6 +260,39 @@ class _Builder:
         attributes |= {"dilation_y": dilation[0], "dilation_x": dilation[1]}
         return self.convolution(op, shape, kernel, area, type_, attributes)
 
+    def conv3d(self) -> Case:
+        r = self.random
+        type_ = r.choice((Type.INT8, Type.INT8, Type.INT16))
+        kernel, shape = self.shape(3, 3), (r.randint(1, 2), *self.shape(3, 5), r.choice((1, 2, 7, 32, 33)))
+        attributes, area = {}, [shape[0]]
+        for k, (d, ends) in enumerate(
+            (("d", ("d0", "d1")), ("y", ("top", "bottom")), ("x", ("left", "right")))
+        ):
+            stride, dilation, pads = (
+                r.randint(1, 3),
+                r.choice((1, 1, 2, 3)),
+                (r.randint(0, 3), r.randint(0, 3)),
+            )
+            attributes |= {f"stride_{d}": stride, f"dilation_{d}": dilation}
+            attributes |= {f"pad_{end}": pad for end, pad in zip(ends, pads, strict=True)}
+            area.append(max(0, shape[1 + k] - 1 + sum(pads) - (kernel[k] - 1) * dilation) // stride + 1)
+        return self.convolution(Op.CONV3D, shape, kernel, tuple(area), type_, attributes)
+
+    def transpose_conv2d(self) -> Case:
+        r = self.random
+        type_ = r.choice((Type.INT8, Type.INT8, Type.INT16))
+        kernel, shape = self.shape(2, 4), (r.randint(1, 2), *self.shape(2, 4), r.choice((1, 2, 7, 32, 33)))
+        attributes, area = {}, [shape[0]]
+        for k, (d, ends) in enumerate((("y", ("top", "bottom")), ("x", ("left", "right")))):
+            stride = attributes[f"stride_{d}"] = r.randint(1, 4)
+            size = 0
+            while size < 1:
+                pads = [r.randint(1 - kernel[k], 3) for _ in ends]
+                size = (shape[1 + k] - 1) * stride + sum(pads) + kernel[k]
+            attributes |= {f"out_pad_{end}": pad for end, pad in zip(ends, pads, strict=True)}
+            area.append(size)
+        return self.convolution(Op.TRANSPOSE_CONV2D, shape, kernel, tuple(area), type_, attributes)
+
     def convolution(
         self,
         op: Op,
@@ -270,7 +303,7 @@ class _Builder:
         attributes: dict[str, int],
     ) -> Case:
         r, wide = self.random, Type.INT48 if type_ is Type.INT16 else Type.INT32
-        channels, factor = shape[3], r.randint(1, 3)
+        channels, factor = shape[-1], r.randint(1, 3)
         outputs = channels * factor if op is Op.DEPTHWISE_CONV2D else factor
         weights = (*kernel, channels, factor) if op is Op.DEPTHWISE_CONV2D else (outputs, *kernel, channels)
         kind = r.choice((Type.INT8, Type.INT8, Type.INT8, Type.INT4))
@@ -310,6 +343,53 @@ class _Builder:
         return self.finish(
             Entry(Op.MATMUL, output, [a, b], {"a_zp": r.choice(point), "b_zp": r.choice(point)})
         )
+
+    def indices(self, shape: tuple[int, int], choices: int) -> Tensor:
+        """Mostly inside, often the same; also at and beyond both ends."""
+        r = self.random
+        strange = (-1, choices, -(2**31), 2**31 - 1)
+        values = [r.randrange(choices) if self.chance(0.8) else r.choice(strange) for _ in range(prod(shape))]
+        tensor = self.committed(Type.INT32, shape)
+        tensor.values = values
+        if tensor.kind is Kind.MATERIALISED:
+            self.materialised[-1].inputs[0].values = [*values]
+        return tensor
+
+    def gather(self, op: Op) -> Case:
+        """GATHER or SCATTER."""
+        r = self.random
+        type_ = r.choice((Type.BOOL, Type.INT8, Type.INT16, Type.INT32))
+        # BOOL is not made by the operators of a chain.
+        depth = int(type_ is not Type.BOOL)
+        batch, choices, count, channels = r.randint(1, 3), r.randint(1, 9), r.randint(1, 9), r.randint(1, 40)
+        values = self.source(type_, (batch, choices, channels), depth)
+        inputs = [values, self.indices((batch, count), choices)]
+        shape = (batch, count, channels)
+        if op is Op.SCATTER:
+            inputs.append(self.source(type_, shape, depth))
+            shape = values.shape
+        return self.finish(Entry(op, Tensor(Kind.MATERIALISED, type_, shape), inputs))
+
+    def resize(self) -> Case:
+        r = self.random
+        type_, mode = r.choice((Type.INT8, Type.INT8, Type.INT16)), r.choice((1, 2))
+        shape = (r.randint(1, 2), *self.shape(2, 6), r.choice((1, 3, 40)))
+        attributes, area = {"mode": mode}, [shape[0]]
+        for k, d in enumerate("yx"):
+            n = r.choice((1, 2, 3, 8, 16, 2048))
+            step = r.choice((1, n, max(1, n // 2), n + 1, 15 * n))
+            offset = r.choice((-n, 0, 1 - n, n - 1, 15 * n, r.randint(-n, 16 * n - 1)))
+            # No further than the last element.
+            most = max(0, (shape[1 + k] * n - 1 - offset) // step) + 1
+            attributes |= {
+                f"scale_{d}_n": n,
+                f"scale_{d}_d": step,
+                f"offset_{d}": min(offset, shape[1 + k] * n - 1),
+            }
+            area.append(r.randint(1, min(most, 20)))
+        target = type_ if mode == 1 else Type.INT32 if type_ is Type.INT8 else Type.INT48
+        output = Tensor(Kind.MATERIALISED, target, (*area, shape[3]))
+        return self.finish(Entry(Op.RESIZE, output, [self.source(type_, shape, 1)], attributes))
 
     def movement(self, op: Op) -> Case:
         """Operators that move elements, TRANSPOSE and RESHAPE apart."""
@@ -376,6 +456,14 @@ class _Builder:
                     )
                 ]
                 return self.finish(Entry(op, Tensor(made, type_, shape), inputs))
+            case Op.CONV3D:
+                return self.conv3d()
+            case Op.TRANSPOSE_CONV2D:
+                return self.transpose_conv2d()
+            case Op.GATHER | Op.SCATTER:
+                return self.gather(op)
+            case Op.RESIZE:
+                return self.resize()
             case Op.MATMUL:
                 return self.matmul()
             case Op.CONCAT | Op.PAD | Op.REVERSE | Op.SLICE | Op.TILE:

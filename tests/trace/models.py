@@ -126,6 +126,96 @@ class Model:
         op = Op.DEPTHWISE_CONV2D if depthwise else Op.CONV2D
         return self.operator(op, operands, (n, rows, columns, outputs), total, attribute)
 
+    def conv3d(
+        self,
+        source: str,
+        weight: Values,
+        bias: Values,
+        *,
+        pad: Sequence[int] = (0, 0, 0, 0, 0, 0),
+        stride: Sequence[int] = (1, 1, 1),
+        dilation: Sequence[int] = (1, 1, 1),
+        zero_points: tuple[int, int] = (0, 0),
+    ) -> str:
+        """CONV3D."""
+        dtype = self.types[source]
+        total = Type.INT32 if dtype is Type.INT8 else Type.INT48
+        n, *sizes, _ = self.shapes[source]
+        area = [
+            (size - 1 + pad[2 * k] + pad[2 * k + 1] - (weight.shape[1 + k] - 1) * dilation[k]) // stride[k]
+            + 1
+            for k, size in enumerate(sizes)
+        ]
+        attribute = TosaSerializerAttribute()
+        attribute.Conv3dAttribute(list(pad), list(stride), list(dilation), False, int(total))
+        operands = self._convolved(source, weight, bias, total, zero_points)
+        return self.operator(Op.CONV3D, operands, (n, *area, weight.shape[0]), total, attribute)
+
+    def transpose_conv2d(
+        self,
+        source: str,
+        weight: Values,
+        bias: Values,
+        *,
+        out_pad: Sequence[int] = (0, 0, 0, 0),
+        stride: Sequence[int] = (1, 1),
+        zero_points: tuple[int, int] = (0, 0),
+    ) -> str:
+        """TRANSPOSE_CONV2D."""
+        dtype = self.types[source]
+        total = Type.INT32 if dtype is Type.INT8 else Type.INT48
+        n, *sizes, _ = self.shapes[source]
+        area = [
+            (size - 1) * stride[k] + out_pad[2 * k] + out_pad[2 * k + 1] + weight.shape[1 + k]
+            for k, size in enumerate(sizes)
+        ]
+        attribute = TosaSerializerAttribute()
+        attribute.TransposeConv2dAttribute(list(out_pad), list(stride), False, int(total))
+        operands = self._convolved(source, weight, bias, total, zero_points)
+        return self.operator(Op.TRANSPOSE_CONV2D, operands, (n, *area, weight.shape[0]), total, attribute)
+
+    def _convolved(
+        self, source: str, weight: Values, bias: Values, total: Type, zero_points: tuple[int, int]
+    ) -> list[str]:
+        return [
+            source,
+            self.constant(weight, Type.INT8),
+            self.constant(bias, total),
+            self.vector([zero_points[0]], self.types[source]),
+            self.vector([zero_points[1]], Type.INT8),
+        ]
+
+    def gather(self, values: str, indices: str) -> str:
+        """GATHER."""
+        attribute = TosaSerializerAttribute()
+        attribute.GatherAttribute()
+        shape = (*self.shapes[indices], self.shapes[values][2])
+        return self.operator(Op.GATHER, [values, indices], shape, self.types[values], attribute)
+
+    def scatter(self, values: str, indices: str, rows: str) -> str:
+        """SCATTER."""
+        attribute = TosaSerializerAttribute()
+        attribute.ScatterAttribute()
+        operands = [values, indices, rows]
+        return self.operator(Op.SCATTER, operands, self.shapes[values], self.types[values], attribute)
+
+    def resize(
+        self, source: str, mode: int, scale: Sequence[int], offset: Sequence[int], border: Sequence[int]
+    ) -> str:
+        """RESIZE; mode 1 nearest, 2 bilinear."""
+        attribute = TosaSerializerAttribute()
+        attribute.ResizeAttribute(mode)
+        n, *sizes, channels = self.shapes[source]
+        area = [
+            ((size - 1) * scale[2 * k] - offset[k] + border[k]) // scale[2 * k + 1] + 1
+            for k, size in enumerate(sizes)
+        ]
+        dtype = self.types[source]
+        if mode == 2:
+            dtype = Type.INT32 if dtype is Type.INT8 else Type.INT48
+        operands = [source, self.shape(scale), self.shape(offset), self.shape(border)]
+        return self.operator(Op.RESIZE, operands, (n, *area, channels), dtype, attribute)
+
     def rescale(
         self,
         source: str,
@@ -343,6 +433,17 @@ def random_inputs(random: np.random.Generator, model: Model, batch: int) -> list
     return [random_values(random, (batch, *model.shapes[name]), model.types[name]) for name in model.inputs]
 
 
+def resize_axis(random: np.random.Generator, size: int) -> tuple[int, int, int, int]:
+    """Numerator, denominator, offset and border of a RESIZE of one axis that TOSA allows."""
+    while True:
+        n = int(random.choice((1, 2, 3, 4, 8, 16)))
+        d = int(random.choice((1, 2, n, 2 * n, 3)))
+        offset, border = int(random.integers(-n, min(16 * n, n * size))), int(random.integers(-n, n))
+        last = (size - 1) * n - offset + border
+        if d < 16 * n and last >= 0 and last % d == 0 and last // d < 40:
+            return n, d, offset, border
+
+
 class RandomModel:
     """A model of random operators on small tensors.
 
@@ -402,9 +503,10 @@ class RandomModel:
         # There is always an input of 8 or 16 bits to move.
         options = [self._rescale, self._reshape, self._transpose, self._identity, self._movement]
         if self._has(Type.INT8, Type.INT16, rank=3):
-            options += [self._matmul, self._matmul]
+            options += [self._matmul, self._matmul, self._gather]
         if self._has(Type.INT8, Type.INT16, rank=4):
             options += [self._conv2d, self._conv2d, self._depthwise, self._pool]
+            options += [self._transpose_conv2d, self._resize]
         if self._has(Type.INT8, Type.INT16):
             options += [self._clamp, self._table]
         if self._has(Type.INT32):
@@ -459,6 +561,41 @@ class RandomModel:
 
     def _depthwise(self) -> str:
         return self._convolution(depthwise=True)
+
+    def _transpose_conv2d(self) -> str:
+        r, model = self.random, self.model
+        source = self._any(Type.INT8, Type.INT16, rank=4)
+        kernel = [int(v) for v in r.integers(1, 4, 2)]
+        outputs = int(r.choice((1, 3, 18)))
+        narrow = model.types[source] is Type.INT8
+        # Nothing is cut off, so that something is left of the smallest image.
+        made = model.transpose_conv2d(
+            source,
+            random_values(r, (outputs, *kernel, model.shapes[source][3]), Type.INT8),
+            random_values(r, (outputs,), Type.INT32),
+            out_pad=[int(v) for v in r.integers(0, 2, 4)],
+            stride=[int(v) for v in r.integers(1, 3, 2)],
+            zero_points=(int(r.integers(-128, 128)) if narrow else 0, int(r.integers(-128, 128))),
+        )
+        return self._narrowed(made)
+
+    def _resize(self) -> str:
+        r, model = self.random, self.model
+        source = self._any(Type.INT8, Type.INT16, rank=4)
+        mode = int(r.choice((1, 2)))
+        scale, offset, border = [], [], []
+        for size in model.shapes[source][1:3]:
+            n, d, o, b = resize_axis(r, size)
+            scale, offset, border = [*scale, n, d], [*offset, o], [*border, b]
+        made = model.resize(source, mode, scale, offset, border)
+        return made if mode == 1 else self._narrowed(made)
+
+    def _gather(self) -> str:
+        r, model = self.random, self.model
+        values = self._any(Type.INT8, Type.INT16, rank=3)
+        batch, choices, _ = model.shapes[values]
+        indices = r.integers(0, choices, (batch, int(r.integers(1, 5))))
+        return model.gather(values, model.constant(indices, Type.INT32))
 
     def _narrowed(self, source: str) -> str:
         """A sum back to 8 or 16 bits, often in range."""

@@ -57,9 +57,11 @@ class Op(IntEnum):
     ARGMAX = 1
     AVG_POOL2D = 2
     CONV2D = 3
+    CONV3D = 4
     DEPTHWISE_CONV2D = 5
     MATMUL = 7
     MAX_POOL2D = 8
+    TRANSPOSE_CONV2D = 10
     CLAMP = 11
     ADD = 15
     ARITHMETIC_RIGHT_SHIFT = 16
@@ -98,6 +100,9 @@ class Op(IntEnum):
     SLICE = 59
     TILE = 60
     TRANSPOSE = 61
+    GATHER = 62
+    SCATTER = 63
+    RESIZE = 64
     CAST = 65
     RESCALE = 66
     IDENTITY = 68
@@ -113,9 +118,23 @@ ATTRIBUTES: dict[int, list[tuple[str, int, int]]] = {
     **{op: [("axis", 2, 1)] for op in (Op.ARGMAX, *REDUCTIONS)},
     Op.AVG_POOL2D: [*POOL, ("input_zp", 18, 2), ("output_zp", 20, 2)],
     Op.CONV2D: CONVOLUTION,
+    Op.CONV3D: [
+        *CONVOLUTION,
+        ("pad_d0", 22, 2),
+        ("pad_d1", 24, 2),
+        ("stride_d", 26, 2),
+        ("dilation_d", 28, 2),
+    ],
     Op.DEPTHWISE_CONV2D: CONVOLUTION,
     Op.MATMUL: [("a_zp", 18, 2), ("b_zp", 20, 2)],
     Op.MAX_POOL2D: POOL,
+    Op.TRANSPOSE_CONV2D: [
+        *((f"out_{name}", 2 + 2 * k, 2) for k, name in enumerate(PADS)),
+        ("stride_y", 10, 2),
+        ("stride_x", 12, 2),
+        ("input_zp", 18, 2),
+        ("weight_zp", 20, 2),
+    ],
     Op.CLAMP: [("min", 2, 4), ("max", 6, 4)],
     Op.ARITHMETIC_RIGHT_SHIFT: [("round", 2, 1)],
     Op.MUL: [("shift", 2, 1)],
@@ -125,6 +144,15 @@ ATTRIBUTES: dict[int, list[tuple[str, int, int]]] = {
     Op.REVERSE: [("axis", 2, 1)],
     Op.SLICE: [(f"start{k}", 2 + 4 * k, 4) for k in range(6)],
     Op.TRANSPOSE: [(f"perm{k}", 2 + k, 1) for k in range(6)],
+    Op.RESIZE: [
+        *(
+            (name, 2 + 2 * k, 2)
+            for k, name in enumerate(("scale_y_n", "scale_y_d", "scale_x_n", "scale_x_d"))
+        ),
+        ("offset_y", 10, 2),
+        ("offset_x", 12, 2),
+        ("mode", 14, 1),
+    ],
     Op.RESCALE: [
         ("multiplier", 2, 4),
         ("shift", 6, 1),
@@ -464,6 +492,40 @@ class Evaluation:
                 total += (self.value(image, at + c) - entry["input_zp"]) * factor
         return total
 
+    def _conv3d(self, entry: Entry, index: int) -> int:
+        image, weight, bias = entry.inputs
+        n, out_z, out_y, out_x, channel = unravel(entry.output.shape, index)
+        total = self.value(bias, channel if bias.count > 1 else 0)
+        for k in range(weight.shape[1]):
+            z = out_z * entry["stride_d"] - entry["pad_d0"] + k * entry["dilation_d"]
+            for j in range(weight.shape[2]):
+                y = out_y * entry["stride_y"] - entry["pad_top"] + j * entry["dilation_y"]
+                for i in range(weight.shape[3]):
+                    x = out_x * entry["stride_x"] - entry["pad_left"] + i * entry["dilation_x"]
+                    if all(0 <= a < size for a, size in zip((z, y, x), image.shape[1:4], strict=True)):
+                        for c in range(image.shape[4]):
+                            value = self.value(image, ravel(image.shape, (n, z, y, x, c))) - entry["input_zp"]
+                            factor = self.value(weight, ravel(weight.shape, (channel, k, j, i, c)))
+                            total += value * (factor - entry["weight_zp"])
+        return total
+
+    def _transpose_conv2d(self, entry: Entry, index: int) -> int:
+        image, weight, bias = entry.inputs
+        n, out_y, out_x, channel = unravel(entry.output.shape, index)
+        total = self.value(bias, channel if bias.count > 1 else 0)
+        for j in range(weight.shape[1]):
+            y, between_y = divmod(out_y - entry["out_pad_top"] - j, entry["stride_y"])
+            for i in range(weight.shape[2]):
+                x, between_x = divmod(out_x - entry["out_pad_left"] - i, entry["stride_x"])
+                inside = 0 <= y < image.shape[1] and 0 <= x < image.shape[2]
+                if not inside or between_y or between_x:
+                    continue
+                for c in range(image.shape[3]):
+                    value = self.value(image, ravel(image.shape, (n, y, x, c))) - entry["input_zp"]
+                    factor = self.value(weight, ravel(weight.shape, (channel, j, i, c))) - entry["weight_zp"]
+                    total += value * factor
+        return total
+
     def _depthwise_conv2d(self, entry: Entry, index: int) -> int:
         image, weight, bias = entry.inputs
         channel = index % entry.output.shape[3]
@@ -498,6 +560,39 @@ class Evaluation:
         cells = self._cells(entry, index, entry["kernel_y"], entry["kernel_x"])
         values = [self.value(entry.inputs[0], at + channel) for _, _, at in cells]
         return max(values, default=entry.output.type.low)
+
+    def _gather(self, entry: Entry, index: int) -> int:
+        values, indices = entry.inputs
+        n, w, c = unravel(entry.output.shape, index)
+        k = self.value(indices, ravel(indices.shape, (n, w)))
+        return self.value(values, ravel(values.shape, (n, k, c))) if 0 <= k < values.shape[1] else 0
+
+    def _scatter(self, entry: Entry, index: int) -> int:
+        values, indices, rows = entry.inputs
+        n, k, c = unravel(entry.output.shape, index)
+        for w in reversed(range(indices.shape[1])):
+            if self.value(indices, ravel(indices.shape, (n, w))) == k:
+                return self.value(rows, ravel(rows.shape, (n, w, c)))
+        return self.value(values, index)
+
+    def _resize(self, entry: Entry, index: int) -> int:
+        (source,) = entry.inputs
+        n, out_y, out_x, c = unravel(entry.output.shape, index)
+        weights: dict[tuple[int, int], int] = {}
+        for y, of_y in self._around(entry, "y", out_y, source.shape[1]):
+            for x, of_x in self._around(entry, "x", out_x, source.shape[2]):
+                if of_y * of_x:
+                    weights[y, x] = weights.get((y, x), 0) + of_y * of_x
+        return sum(self.value(source, ravel(source.shape, (n, y, x, c))) * w for (y, x), w in weights.items())
+
+    def _around(self, entry: Entry, axis: str, at: int, size: int) -> list[tuple[int, int]]:
+        """Neighbours along an axis, with their weights."""
+        unit = entry[f"scale_{axis}_n"]
+        low, rest = divmod(at * entry[f"scale_{axis}_d"] + entry[f"offset_{axis}"], unit)
+        first, second = max(low, 0), min(low + 1, size - 1)
+        if entry["mode"] == 1:
+            return [(second if 2 * rest >= unit else first, 1)]
+        return [(first, unit - rest), (second, rest)]
 
 
 # ---- Evidence ----------------------------------------------------------------------------------------------

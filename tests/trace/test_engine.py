@@ -153,6 +153,25 @@ def test_run__weights_that_are_no_constants__agrees_with_the_step(dtype: DType, 
             assert not step(trace, len(trace.slot_roots) - 1, element).is_fault
 
 
+def test_run__indices_outside_and_repeated__agrees_with_the_step() -> None:
+    """GATHER gives 0 outside; SCATTER ignores what is outside, and the last of equal indices counts."""
+    model = Model()
+    values, indices = model.input((2, 4, 3)), model.input((2, 5), DType.INT32)
+    model.output(model.gather(values, indices))
+    model.output(model.scatter(values, indices, model.input((2, 5, 3))))
+    program, random = compile_tosa(model.serialize()), np.random.default_rng(0)
+    batch = [np.array([[2, 2, -1, 0, 4], [3, 3, 3, 2**31 - 1, -(2**31)]])] * 3
+    inputs = [random.integers(1, 128, (3, 2, 4, 3)), np.stack(batch), -random.integers(1, 128, (3, 2, 5, 3))]
+    traces = Engine(program, threads=1).run(inputs)
+    gathered, scattered = traces.outputs
+    assert not gathered[:, 0, [2, 4]].any() and np.array_equal(gathered[:, 0, 0], inputs[0][:, 0, 2])
+    assert np.array_equal(scattered[:, 1, 3], inputs[2][:, 1, 2])
+    assert np.array_equal(scattered[:, 1, :3], inputs[0][:, 1, :3])
+    for slot in program.output_slots:
+        for element in range(program.slots[slot].count):
+            assert not step(traces[1], slot, element).is_fault, (slot, element)
+
+
 def test_run__whatever_threads_and_batch__same_roots(digits: Program, images: np.ndarray) -> None:
     # The first run of a process with several threads is the one in which a freed buffer once showed.
     expected = Engine(digits, threads=1).run([images[:300]]).trace_roots

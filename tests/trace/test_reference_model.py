@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from onus.trace import DType, Engine, Program, compile_tosa
-from tests.trace.models import DOUBLE, SINGLE, Model, RandomModel, Values, random_inputs, random_values
+from tests.trace.models import (
+    DOUBLE,
+    SINGLE,
+    Model,
+    RandomModel,
+    Values,
+    random_inputs,
+    random_values,
+    resize_axis,
+)
 from tests.trace.reference import Job, run
 
 VALID = "TOSA_VALID"
@@ -159,6 +168,81 @@ def _slice(model: Model, r: np.random.Generator) -> str:
 
 def _tile(model: Model, r: np.random.Generator) -> str:
     return model.tile(model.input((2, 3, 1, 4), _moved_type(r)), [int(v) for v in r.integers(1, 4, 4)])
+
+
+def _conv3d(model: Model, r: np.random.Generator) -> str:
+    c, o = int(r.choice((1, 3, 16, 33))), int(r.choice((1, 5, 17)))
+    kernel = [int(v) for v in r.integers(1, 4, 3)]
+    pad = [p for k in kernel for p in (k - 1, k - 1)] if r.random() < 0.5 else [0] * 6
+    return model.conv3d(
+        model.input((1, 5, 4, 6, c)),
+        random_values(r, (o, *kernel, c), DType.INT8),
+        r.integers(-(2**20), 2**20, (o if r.random() < 0.8 else 1,)),
+        pad=pad,
+        zero_points=(int(r.choice((-128, 0, 127))), int(r.choice((-128, 0, 127)))),
+    )
+
+
+def _conv3d_wide(model: Model, r: np.random.Generator) -> str:
+    source = model.input((1, 3, 5, 5, 3), DType.INT16)
+    weight = random_values(r, (4, 2, 3, 3, 3), DType.INT8)
+    made = model.conv3d(source, weight, np.zeros(4, np.int64), stride=(1, 2, 2), pad=(0, 0, 1, 1, 1, 1))
+    return model.rescale(made, DType.INT32, [int(r.integers(1, 1 << 15))], [24], scale32=False)
+
+
+def _transpose_conv2d(model: Model, r: np.random.Generator) -> str:
+    c, o = int(r.choice((1, 3, 16, 33))), int(r.choice((1, 5, 17)))
+    kernel, stride = [int(v) for v in r.integers(1, 5, 2)], [int(v) for v in r.integers(1, 4, 2)]
+    return model.transpose_conv2d(
+        model.input((2, 4, 3, c)),
+        random_values(r, (o, *kernel, c), DType.INT8),
+        r.integers(-(2**20), 2**20, (o,)),
+        out_pad=[int(r.integers(1 - kernel[k // 2], 3)) for k in range(4)],
+        stride=stride,
+        zero_points=(int(r.choice((-128, 0, 127))), int(r.choice((-128, 0, 127)))),
+    )
+
+
+def _transpose_conv2d_wide(model: Model, r: np.random.Generator) -> str:
+    weight = random_values(r, (3, 3, 2, 5), DType.INT8)
+    made = model.transpose_conv2d(
+        model.input((1, 4, 4, 5), DType.INT16),
+        weight,
+        np.zeros(3, np.int64),
+        stride=(2, 3),
+        out_pad=(1, -2, 0, 1),
+    )
+    return model.rescale(made, DType.INT32, [int(r.integers(1, 1 << 15))], [24], scale32=False)
+
+
+def _gather(model: Model, r: np.random.Generator) -> str:
+    indices = r.integers(0, 6, (2, 9))
+    # An index outside ends the reference model's process.
+    return model.gather(model.input((2, 6, 5), _moved_type(r)), model.constant(indices, DType.INT32))
+
+
+def _scatter(model: Model, r: np.random.Generator) -> str:
+    dtype, indices = _moved_type(r), np.stack([r.permutation(8)[:5] for _ in range(2)])
+    rows = model.input((2, 5, 7), dtype)
+    return model.scatter(model.input((2, 8, 7), dtype), model.constant(indices, DType.INT32), rows)
+
+
+def _resize(model: Model, r: np.random.Generator, mode: int) -> str:
+    shape = (2, *(int(v) for v in r.integers(1, 9, 2)), 3)
+    dtype = DType.INT8 if r.random() < 0.6 else DType.INT16
+    (yn, yd, yo, yb), (xn, xd, xo, xb) = (resize_axis(r, size) for size in shape[1:3])
+    made = model.resize(model.input(shape, dtype), mode, (yn, yd, xn, xd), (yo, xo), (yb, xb))
+    if mode == 2 and dtype is DType.INT16:
+        return model.rescale(made, DType.INT32, [int(r.integers(1 << 14, 1 << 15))], [16], scale32=False)
+    return made
+
+
+def _resize_nearest(model: Model, r: np.random.Generator) -> str:
+    return _resize(model, r, 1)
+
+
+def _resize_bilinear(model: Model, r: np.random.Generator) -> str:
+    return _resize(model, r, 2)
 
 
 def _max_pool(model: Model, r: np.random.Generator) -> str:
@@ -352,11 +436,15 @@ def _identity(model: Model, r: np.random.Generator) -> str:
         _conv2d_all_inputs,
         _depthwise,
         _conv2d_wide,
+        _conv3d,
+        _conv3d_wide,
         _matmul,
         _matmul_wide,
         _avg_pool,
         _avg_pool_strided,
         _max_pool,
+        _transpose_conv2d,
+        _transpose_conv2d_wide,
         _rescale_32,
         _rescale_unsigned,
         _clamp,
@@ -386,6 +474,10 @@ def _identity(model: Model, r: np.random.Generator) -> str:
         _slice,
         _tile,
         _transpose,
+        _gather,
+        _scatter,
+        _resize_nearest,
+        _resize_bilinear,
         _identity,
     ],
 )

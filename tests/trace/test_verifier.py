@@ -318,28 +318,44 @@ def test_ends__root_differs_from_the_receipts__fault(verifier: Contract, kind: i
 # ---- Depth -------------------------------------------------------------------------------------------------
 
 
-WINDOWS = (Op.ARGMAX, Op.AVG_POOL2D, Op.CONV2D, Op.DEPTHWISE_CONV2D, Op.MATMUL, Op.MAX_POOL2D, *REDUCTIONS)
+WINDOWS = (
+    Op.ARGMAX,
+    Op.AVG_POOL2D,
+    Op.CONV2D,
+    Op.CONV3D,
+    Op.DEPTHWISE_CONV2D,
+    Op.MATMUL,
+    Op.MAX_POOL2D,
+    Op.TRANSPOSE_CONV2D,
+    *REDUCTIONS,
+)
 
 
 def nested(op: Op, entries: int, which: int = 0) -> Case:
     """A chain of one operator, computed element from element by its input `which`."""
-    shape = (1,) * (3 if op is Op.MATMUL else 4)
+    shape = (1,) * {Op.CONV3D: 5, Op.MATMUL: 3, Op.GATHER: 3, Op.SCATTER: 3}.get(op, 4)
     x = Tensor(Kind.INPUT, Type.INT32, shape, [5])
     one = Tensor(Kind.CONSTANT, Type.INT8, shape, [1])
+    index = Tensor(Kind.CONSTANT, Type.INT32, (1, 1), [0 if op is Op.GATHER else 7])
     bias = Tensor(Kind.CONSTANT, Type.INT32, (1,), [1])
     scale = Tensor(Kind.CONSTANT, Type.INT48, (1,), [(30 << 32) + (1 << 30)])
     no = Tensor(Kind.CONSTANT, Type.BOOL, shape, [0])
     table = Tensor(Kind.CONSTANT, Type.INT8, (256,), [97 - k % 200 for k in range(256)])
     others = {
         Op.CONV2D: [one, bias],
+        Op.CONV3D: [one, bias],
         Op.DEPTHWISE_CONV2D: [one, bias],
         Op.MATMUL: [one],
+        Op.TRANSPOSE_CONV2D: [one, bias],
+        Op.GATHER: [index],
+        Op.SCATTER: [index, one],
         Op.RESCALE: [scale],
         Op.SELECT: [no, x] if which == 2 else [x, x],
         Op.TABLE: [table],
         **{binary: [x] for binary in BINARY},
     }.get(op, [])
-    ones = ("kernel_y", "kernel_x", "stride_y", "stride_x", "dilation_y", "dilation_x", "output_zp")
+    ones = ("kernel_y", "kernel_x", "stride_y", "stride_x", "dilation_y", "dilation_x", "output_zp", "mode")
+    ones += ("stride_d", "dilation_d", "scale_y_n", "scale_y_d", "scale_x_n", "scale_x_d")
     attributes = {"min": -100, "max": 100, "flags": 7, **dict.fromkeys(ones, 1)}
     attributes |= {f"perm{k}": k for k in range(4)}
     chain: list[Entry] = []

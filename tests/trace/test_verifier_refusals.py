@@ -472,8 +472,9 @@ def test_opcode__unknown__refused(verifier: Contract) -> None:
 
 @pytest.mark.parametrize("operator", [op for op in Op if op is not Op.CONCAT], ids=lambda op: op.name)
 def test_inputs__another_number__refused(verifier: Contract, operator: Op) -> None:
-    twos = dict.fromkeys((*BINARY, Op.MATMUL, Op.TABLE), 2)
-    right = ({Op.CONV2D: 3, Op.DEPTHWISE_CONV2D: 3, Op.SELECT: 3} | twos).get(operator, 1)
+    twos = dict.fromkeys((*BINARY, Op.MATMUL, Op.TABLE, Op.GATHER), 2)
+    threes = (Op.CONV2D, Op.CONV3D, Op.DEPTHWISE_CONV2D, Op.TRANSPOSE_CONV2D, Op.SELECT, Op.SCATTER)
+    right = (dict.fromkeys(threes, 3) | twos).get(operator, 1)
     for count in {1, 2, 3, 4, 255} - {right}:
         x = Tensor(Kind.INPUT, Type.INT8, (1, 1, 1, 1), [1])
         made = Tensor(Kind.MATERIALISED, Type.INT8, (1, 1, 1, 1), [1])

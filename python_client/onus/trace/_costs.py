@@ -40,6 +40,7 @@ _CALL: Final = 160_000  # transaction, receipt and its path, verdict
 _BYTE: Final = 16
 _BYTE_FLOOR: Final = 40  # EIP-7623: what a byte costs at least in the whole transaction
 _EVALUATION: Final = 3_000
+_WINDOW: Final = 2_500  # more, of an operator that reads many elements
 _PRODUCT: Final = 30  # an element of two runs of bytes that are multiplied eight at a time
 _READ: Final = 1_300  # an element alone
 _READ_STORED: Final = 3_000  # the same, if the tensor is not row-major: its coordinates must be found
@@ -85,11 +86,19 @@ def counts(entry: Entry, inputs: Sequence[Counts | None]) -> Counts:
     """Counts of one element of an entry's output; an input's are None if its elements are committed."""
     operator = OPERATORS[entry.opcode]
     reads = operator.reads(entry)
-    evaluations, depth, gas = 1, 0, _EVALUATION
+    evaluations, depth = 1, 0
+    gas = _EVALUATION + (_WINDOW if operator.gathers else 0)
     products = contraction = reads[0] if operator.contracts else 0
-    is_packed = bool(operator.packs) and all(
-        below is None and descriptor.dtype is DType.INT8 and descriptor.layout == layout
-        for descriptor, below, layout in zip(entry.inputs, inputs, operator.packs, strict=False)
+    factors = entry.inputs[:2] if operator.contracts else ()
+    # Elements are found anew if those they are multiplied with must be computed.
+    is_alone = operator.contracts and any(below is not None for below in inputs[:2])
+    is_packed = (
+        bool(operator.packs)
+        and not is_alone
+        and all(
+            factor.dtype is DType.INT8 and factor.layout == layout
+            for factor, layout in zip(factors, operator.packs, strict=True)
+        )
     )
     for number, (count, descriptor, below) in enumerate(zip(reads, entry.inputs, inputs, strict=True)):
         if below is not None:
@@ -99,11 +108,15 @@ def counts(entry: Entry, inputs: Sequence[Counts | None]) -> Counts:
             depth = max(depth, below.depth)
             gas += count * below.gas
         else:
-            gas += reading_gas(entry, number, descriptor, is_packed=is_packed and number < 2)
+            gas += reading_gas(
+                entry, number, descriptor, is_packed=is_packed and number < 2, is_alone=is_alone
+            )
     return Counts(evaluations, products, contraction, depth + (3 if operator.gathers else 1), gas)
 
 
-def reading_gas(entry: Entry, number: int, descriptor: Descriptor, *, is_packed: bool) -> int:
+def reading_gas(
+    entry: Entry, number: int, descriptor: Descriptor, *, is_packed: bool, is_alone: bool = False
+) -> int:
     """Estimate for reading what one element of an entry's output needs of an operand, if that is committed.
 
     Args:
@@ -111,14 +124,15 @@ def reading_gas(entry: Entry, number: int, descriptor: Descriptor, *, is_packed:
         number: which operand.
         descriptor: the operand as it is stored.
         is_packed: whether many of its elements are multiplied at a time.
+        is_alone: whether each is found anew, though the operator could take one after another.
     """
     operator = OPERATORS[entry.opcode]
     count = operator.reads(entry)[number]
     if is_packed:
         return count * _PRODUCT
-    walk = operator.walk(entry) if number == 0 else None
+    walk = operator.walks(entry)[number]
     # The contract finds each element of other types anew.
-    if walk is None or descriptor.dtype not in (DType.INT8, DType.INT16, DType.INT32):
+    if walk is None or is_alone or descriptor.dtype not in (DType.INT8, DType.INT16, DType.INT32):
         return count * (_READ_STORED if descriptor.layout else _READ)
     is_near = descriptor.stride(walk.axis) * descriptor.dtype.size <= CHUNK
     return walk.lines * _LINE + count * (_STEP if is_near else _READ)

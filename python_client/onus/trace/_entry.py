@@ -19,9 +19,11 @@ class Opcode(IntEnum):
     ARGMAX = 1
     AVG_POOL2D = 2
     CONV2D = 3
+    CONV3D = 4
     DEPTHWISE_CONV2D = 5
     MATMUL = 7
     MAX_POOL2D = 8
+    TRANSPOSE_CONV2D = 10
     CLAMP = 11
     ADD = 15
     ARITHMETIC_RIGHT_SHIFT = 16
@@ -60,6 +62,9 @@ class Opcode(IntEnum):
     SLICE = 59
     TILE = 60
     TRANSPOSE = 61
+    GATHER = 62
+    SCATTER = 63
+    RESIZE = 64
     CAST = 65
     RESCALE = 66
     IDENTITY = 68
@@ -100,9 +105,15 @@ _FIELDS: Mapping[Opcode, tuple[Field, ...]] = {
     Opcode.ARGMAX: _AXIS,
     Opcode.AVG_POOL2D: (*_POOL, *_run(18, 2, "input_zp", "output_zp", signed=True)),
     Opcode.CONV2D: _CONVOLUTION,
+    Opcode.CONV3D: (*_CONVOLUTION, *_run(22, 2, "pad_d0", "pad_d1", "stride_d", "dilation_d")),
     Opcode.DEPTHWISE_CONV2D: _CONVOLUTION,
     Opcode.MATMUL: _run(18, 2, "a_zp", "b_zp", signed=True),
     Opcode.MAX_POOL2D: _POOL,
+    Opcode.TRANSPOSE_CONV2D: (
+        *_run(2, 2, "out_pad_top", "out_pad_bottom", "out_pad_left", "out_pad_right", signed=True),
+        *_run(10, 2, "stride_y", "stride_x"),
+        *_run(18, 2, "input_zp", "weight_zp", signed=True),
+    ),
     Opcode.CLAMP: _run(2, 4, "min", "max", signed=True),
     Opcode.ARITHMETIC_RIGHT_SHIFT: (Field("round", 2, 1),),
     Opcode.MUL: (Field("shift", 2, 1),),
@@ -120,6 +131,13 @@ _FIELDS: Mapping[Opcode, tuple[Field, ...]] = {
     Opcode.REVERSE: _AXIS,
     Opcode.SLICE: _run(2, 4, *(f"start{k}" for k in range(6))),
     Opcode.TRANSPOSE: _run(2, 1, *(f"perm{k}" for k in range(6))),
+    Opcode.GATHER: (),
+    Opcode.SCATTER: (),
+    Opcode.RESIZE: (
+        *_run(2, 2, "scale_y_n", "scale_y_d", "scale_x_n", "scale_x_d"),
+        *_run(10, 2, "offset_y", "offset_x", signed=True),
+        Field("mode", 14, 1),
+    ),
     Opcode.RESCALE: (
         Field("multiplier", 2, 4, signed=True),
         Field("shift", 6, 1),

@@ -13,10 +13,12 @@ from onus.trace._entry import Opcode
 from onus.trace._kernels import _pointwise as pointwise
 from onus.trace._kernels._base import Kernel, Prepare
 from onus.trace._kernels._convolution import conv2d, depthwise_conv2d
+from onus.trace._kernels._indexing import gather, scatter
 from onus.trace._kernels._matmul import matmul
 from onus.trace._kernels._movement import concat, copy, cut, pad, reverse, tile, transpose
 from onus.trace._kernels._pooling import avg_pool2d, max_pool2d
 from onus.trace._kernels._reduction import argmax, reduction
+from onus.trace._kernels._resize import resize
 
 __all__ = ["KERNELS", "VIEWS", "Kernel", "Prepare"]
 
@@ -24,9 +26,11 @@ KERNELS: Mapping[Opcode, Prepare] = {
     Opcode.ARGMAX: argmax,
     Opcode.AVG_POOL2D: avg_pool2d,
     Opcode.CONV2D: conv2d,
+    Opcode.CONV3D: conv2d,
     Opcode.DEPTHWISE_CONV2D: depthwise_conv2d,
     Opcode.MATMUL: matmul,
     Opcode.MAX_POOL2D: max_pool2d,
+    Opcode.TRANSPOSE_CONV2D: conv2d,
     Opcode.CLAMP: pointwise.clamp,
     Opcode.ADD: pointwise.elementwise(np.add),
     Opcode.ARITHMETIC_RIGHT_SHIFT: pointwise.arithmetic_right_shift,
@@ -65,6 +69,9 @@ KERNELS: Mapping[Opcode, Prepare] = {
     Opcode.SLICE: cut,
     Opcode.TILE: tile,
     Opcode.TRANSPOSE: transpose,
+    Opcode.GATHER: gather,
+    Opcode.SCATTER: scatter,
+    Opcode.RESIZE: resize,
     Opcode.CAST: pointwise.cast,
     Opcode.RESCALE: pointwise.rescale,
     Opcode.IDENTITY: copy,

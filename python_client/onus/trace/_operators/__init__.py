@@ -12,7 +12,8 @@ from onus.trace._entry import Opcode
 from onus.trace._operators import _elementwise as elementwise
 from onus.trace._operators import _reduction as reduction
 from onus.trace._operators._base import Box, Lowered, Operand, Operator, Read, Source
-from onus.trace._operators._convolution import Conv2d, DepthwiseConv2d
+from onus.trace._operators._convolution import Conv2d, Conv3d, DepthwiseConv2d, TransposeConv2d
+from onus.trace._operators._indexing import Gather, Scatter
 from onus.trace._operators._matmul import MatMul
 from onus.trace._operators._movement import (
     Concat,
@@ -27,6 +28,7 @@ from onus.trace._operators._movement import (
 )
 from onus.trace._operators._pooling import AvgPool2d, MaxPool2d
 from onus.trace._operators._rescale import Rescale
+from onus.trace._operators._resize import Resize
 
 __all__ = ["OPERATORS", "Box", "Lowered", "Operand", "Operator", "Read", "Source", "permutation"]
 
@@ -36,9 +38,11 @@ OPERATORS: Mapping[Opcode, Operator] = {
         reduction.ArgMax(),
         AvgPool2d(),
         Conv2d(),
+        Conv3d(),
         DepthwiseConv2d(),
         MatMul(),
         MaxPool2d(),
+        TransposeConv2d(),
         elementwise.Clamp(),
         elementwise.Add(),
         elementwise.ArithmeticRightShift(),
@@ -77,6 +81,9 @@ OPERATORS: Mapping[Opcode, Operator] = {
         Slice(),
         Tile(),
         Transpose(),
+        Gather(),
+        Scatter(),
+        Resize(),
         elementwise.Cast(),
         Rescale(),
         Identity(),

@@ -186,17 +186,10 @@ class Operator(ABC):
     def boxes(self, entry: Entry, box: Box) -> tuple[Box | None, ...]:
         """Block of each operand that covers what a block of the output needs; None if no block does."""
 
-    def walk(self, entry: Entry) -> Walk | None:
-        """How the contract goes through the first operand; None if it finds each element anew."""
-        return None
+    def walks(self, entry: Entry) -> tuple[Walk | None, ...]:
+        """How the contract goes through each operand; None if it finds each element anew."""
+        return (None,) * len(entry.inputs)
 
     def layouts(self, entry: Entry) -> tuple[tuple[int, ...], ...]:
         """Axis order of each operand that makes what one element reads contiguous; empty for row-major."""
         return ((),) * len(entry.inputs)
-
-
-def zero_point(source: Source, index: int, operand: Operand) -> int:
-    """The zero point of an operand of a contraction: a constant of its type, not 0 for INT8 alone."""
-    (value,) = source.constant(index, operand.dtype)
-    source.require(value == 0 or operand.dtype is DType.INT8, f"input {index}: only INT8 has a zero point")
-    return value

@@ -7,7 +7,7 @@ from typing import ClassVar
 from onus.trace._descriptor import unravel
 from onus.trace._dtypes import DType
 from onus.trace._entry import Entry, Opcode
-from onus.trace._operators._base import Box, Lowered, Operator, Read, Source, zero_point
+from onus.trace._operators._base import Box, Lowered, Operator, Read, Source, Walk
 
 _COLUMNS_FIRST = (0, 2, 1)
 
@@ -30,7 +30,7 @@ class MatMul(Operator):
         )
         target = DType.INT32 if a.dtype is DType.INT8 else DType.INT48
         source.makes(target, (batch, rows, b.shape[2]))
-        return Lowered({"a_zp": zero_point(source, 2, a), "b_zp": zero_point(source, 3, b)}, (a, b))
+        return Lowered({"a_zp": source.zero_point(2, a.dtype), "b_zp": source.zero_point(3, b.dtype)}, (a, b))
 
     def evaluate(self, entry: Entry, element: int, read: Read) -> int:
         n, h, w = unravel(element, entry.output.shape)
@@ -50,6 +50,9 @@ class MatMul(Operator):
     def boxes(self, entry: Entry, box: Box) -> tuple[Box | None, ...]:
         length = entry.inputs[0].shape[2]
         return ((box[0], box[1], length), (box[0], length, box[2]))
+
+    def walks(self, entry: Entry) -> tuple[Walk | None, ...]:
+        return (Walk(2, 1), Walk(1, 1))
 
     def layouts(self, entry: Entry) -> tuple[tuple[int, ...], ...]:
         return ((), _COLUMNS_FIRST)

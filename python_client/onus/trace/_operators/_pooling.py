@@ -60,8 +60,8 @@ class _Pool(Operator):
         vertical, horizontal = self._window(entry)
         return ((box[0], vertical.extent(box[1]), horizontal.extent(box[2]), box[3]),)
 
-    def walk(self, entry: Entry) -> Walk:
-        return Walk(axis=2, lines=entry.attributes["kernel_y"])
+    def walks(self, entry: Entry) -> tuple[Walk | None, ...]:
+        return (Walk(axis=2, lines=entry.attributes["kernel_y"]),)
 
     def layouts(self, entry: Entry) -> tuple[tuple[int, ...], ...]:
         return ((0, 3, 1, 2),)

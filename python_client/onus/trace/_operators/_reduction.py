@@ -56,8 +56,8 @@ class _Reduction(Operator):
         after = box[axis:] if self.opcode is Opcode.ARGMAX else box[axis + 1 :]
         return ((*box[:axis], entry.inputs[0].shape[axis], *after),)
 
-    def walk(self, entry: Entry) -> Walk:
-        return Walk(axis=entry.attributes["axis"], lines=1)
+    def walks(self, entry: Entry) -> tuple[Walk | None, ...]:
+        return (Walk(axis=entry.attributes["axis"], lines=1),)
 
     def layouts(self, entry: Entry) -> tuple[tuple[int, ...], ...]:
         axis, axes = entry.attributes["axis"], range(entry.inputs[0].rank)
