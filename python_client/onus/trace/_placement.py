@@ -102,11 +102,9 @@ class _Placement:
             if node.gathers or len(below) != 1 or self._is_stored(below[0]) or reads * length > _SHORT:
                 return best
             above, (operand,) = operand, below
-            # What has other readers too, or is only renamed above, serves them all if it is committed itself.
-            is_shared = node.opcode in RENAMES or self._readers[operand] > 1
-            if _size(operand) < _size(best) or (
-                above is best and is_shared and _size(operand) <= 2 * _size(best)
-            ):
+            # What has other readers too serves them all if it is committed itself.
+            is_shared = self._readers[operand] > 1 and _size(operand) <= 2 * _size(best)
+            if _size(operand) < _size(best) or (above is best and is_shared):
                 best = operand
 
 
