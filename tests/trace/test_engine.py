@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -87,6 +88,53 @@ def test_run__roots__are_those_of_the_plain_definition(seed: int) -> None:
         inputs, outputs = roots[: len(program.inputs)], roots[-program.outputs :]
         assert trace.input_root == batch.input_roots[index] == merkle_root(inputs)
         assert trace.output_root == batch.output_roots[index] == merkle_root(outputs)
+
+
+def _two(model: Model, dtype: DType) -> tuple[str, str]:
+    return model.input((3, 50), dtype), model.input((3, 50), dtype)
+
+
+def _shift(name: str, *is_rounded: bool) -> Callable[[Model, DType], str]:
+    return lambda model, dtype: model.elementwise(name, *_two(model, dtype), attribute=is_rounded)
+
+
+NUMBERS = (DType.INT8, DType.INT16, DType.INT32)
+OUTSIDE: list[tuple[Callable[[Model, DType], str], tuple[DType, ...]]] = [
+    # By zero, and the smallest by −1.
+    (lambda m, t: m.elementwise("INTDIV", *_two(m, t)), (DType.INT32,)),
+    (lambda m, t: m.elementwise("ADD", *_two(m, t)), (DType.INT32,)),
+    (lambda m, t: m.elementwise("SUB", *_two(m, t)), (DType.INT32,)),
+    (lambda m, t: m.elementwise("ABS", m.input((90,), t)), (DType.INT32,)),
+    *((lambda m, t, s=s: m.mul(*_two(m, t), shift=s), (DType.INT32,)) for s in (0, 1, 31, 62, 63)),
+    (lambda m, t: m.negate(m.input((90,), t)), NUMBERS),
+    (lambda m, t: m.negate(m.input((90,), t), (-128, 127)), (DType.INT8,)),
+    # By less than nothing, and by more bits than there are.
+    (_shift("ARITHMETIC_RIGHT_SHIFT", False), NUMBERS),
+    (_shift("ARITHMETIC_RIGHT_SHIFT", True), NUMBERS),
+    (_shift("LOGICAL_LEFT_SHIFT"), NUMBERS),
+    (_shift("LOGICAL_RIGHT_SHIFT"), NUMBERS),
+    # Between entries further apart than 16 bits can say.
+    (lambda m, t: m.table(m.input((500,), t), np.tile([-(2**15), 2**15 - 1], 257)[:513]), (DType.INT16,)),
+    *((lambda m, t, k=k: m.reduce("REDUCE_SUM", m.input((9, 8, 7), t), k), (DType.INT32,)) for k in range(3)),
+    *((lambda m, t, k=k: m.reduce("ARGMAX", m.input((9, 8, 7), t), k), NUMBERS[:2]) for k in range(3)),
+]
+
+
+@pytest.mark.parametrize(
+    ("build", "dtype"), [(build, dtype) for build, dtypes in OUTSIDE for dtype in dtypes]
+)
+def test_run__what_tosa_leaves_undefined__agrees_with_the_step(
+    build: Callable[[Model, DType], str], dtype: DType
+) -> None:
+    model, random = Model(), np.random.default_rng(7)
+    model.output(build(model, dtype))
+    engine = Engine(compile_tosa(model.serialize()), threads=1)
+    for _ in range(4):
+        trace = engine.run(random_inputs(random, model, 1))[0]
+        slot = len(trace.slot_roots) - 1
+        for element in range(trace.tensors[slot].size):
+            found = step(trace, slot, element)
+            assert found.computed == found.committed, (element, trace.tensors)
 
 
 @pytest.mark.parametrize("depthwise", [False, True])

@@ -135,12 +135,12 @@ class _Builder:
 
     def _add(self, index: int, operator: FileOperator) -> None:
         first = operator.outputs[0] if operator.outputs else b""
-        place = Place(index, show(first))
+        place = Place(index, operator.name, show(first))
         supported = operator.op in (CONST, CONST_SHAPE) or operator.op in tuple(OPERATORS)
         if not supported:
             raise UnsupportedOperator(operator.name, place)
         if len(operator.outputs) != 1:
-            raise InvalidOperator(f"{operator.name} has {len(operator.outputs)} outputs", place)
+            raise InvalidOperator(f"{len(operator.outputs)} outputs; one is needed", place)
         if first in self._known:
             raise InvalidOperator("the tensor is made twice", place)
         if operator.op == CONST_SHAPE:
@@ -208,7 +208,7 @@ class _Builder:
                 raise UnsupportedStructure(f"the output {show(name)} is not made by any operator")
             if operand in read or operand not in made or operand in outputs:
                 copy = Operand(operand.name, operand.dtype, operand.shape)
-                place = Place(len(self._file.operators), operand.name)
+                place = Place(len(self._file.operators), Opcode.IDENTITY.name, operand.name)
                 self._nodes.append(Node(Opcode.IDENTITY, {}, (operand,), copy, place))
                 operand = copy
             outputs.append(operand)

@@ -67,14 +67,17 @@ class Source:
         if not isinstance(operand, Operand):
             raise InvalidOperator(f"input {index} must be a tensor, not a shape", self.place)
         if dtypes and operand.dtype not in dtypes:
-            raise UnsupportedType(operand.dtype.name, self.place, f"input {index}")
+            raise UnsupportedType(
+                operand.dtype.name, self.place, f"input {index}", [dtype.name for dtype in dtypes]
+            )
         self.require(rank is None or len(operand.shape) == rank, f"input {index} must have rank {rank}")
         return operand
 
-    def makes(self, dtype: DType, shape: Sequence[int]) -> None:
-        """Requires the output to have a type and a shape."""
-        if self.dtype is not dtype:
-            raise UnsupportedType(self.dtype.name, self.place, "an output")
+    def makes(self, dtype: DType | Sequence[DType], shape: Sequence[int]) -> None:
+        """Requires the output to have a type, or one of some, and a shape."""
+        allowed = (dtype,) if isinstance(dtype, DType) else dtype
+        if self.dtype not in allowed:
+            raise UnsupportedType(self.dtype.name, self.place, "an output", [each.name for each in allowed])
         self.require(self.shape == tuple(shape), f"the output has shape {self.shape}, not {tuple(shape)}")
 
     def constant(self, index: int, *dtypes: DType, count: int = 1) -> list[int]:

@@ -138,8 +138,7 @@ class Cast(Operator):
     def lower(self, source: Source) -> Lowered:
         source.operands(1)
         operand = source.tensor(0, DType.BOOL, *_NUMBERS)
-        others = [dtype for dtype in (DType.BOOL, *_NUMBERS) if dtype is not operand.dtype]
-        source.makes(source.dtype if source.dtype in others else others[0], operand.shape)
+        source.makes([d for d in (DType.BOOL, *_NUMBERS) if d is not operand.dtype], operand.shape)
         return Lowered({}, (operand,))
 
     def evaluate(self, entry: Entry, element: int, read: Read) -> int:
