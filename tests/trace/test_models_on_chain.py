@@ -22,6 +22,7 @@ from onus.trace import (
     find_fault,
     root_evidence,
 )
+from scripts.build import ROOT
 from tests.support.chain import Chain, Contract, Revert
 from tests.trace.models import Model, RandomModel, random_values
 
@@ -87,6 +88,32 @@ def gas_of(onus_chain: Chain, account: str, verifier: Contract, *values: Any) ->
     data = verifier.fault.data(*values)
     transaction = {"from": account, "to": verifier.address, "data": data, "gas": hex(40_000_000)}
     return int(onus_chain.rpc("eth_estimateGas", transaction), 16)
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "encoder", "resnet"])
+def test_network__altered_element_of_every_slot__is_a_fault_within_the_estimate(
+    onus_chain: Chain, account: str, verifier: Contract, name: str
+) -> None:
+    """G8, G11: an element in each tensor of real networks, proven in one transaction of the size foreseen."""
+    program = compile_tosa((ROOT / "models" / name / f"{name}.tosa").read_bytes())
+    engine, random = Engine(program), np.random.default_rng(7)
+    inputs = [random.integers(-128, 128, (1, *d.shape)) for d in program.inputs]
+    own = engine.run(inputs)[0]
+    for slot, cost in enumerate(program.costs, len(program.inputs)):
+        element = int(random.integers(program.slots[slot].count))
+        honest = element_evidence(own, slot, element, check=False)
+        assert verifier.fault.revert(*arguments(own, honest)) == Revert("Trace_NoFault")
+        alteration = Alteration(slot, element, other_value(program, own, slot, element))
+        altered = engine.run(inputs, alter=alteration)[0]
+        fault = find_fault(own, altered)
+        assert fault is not None and (fault.slot, fault.element) == (slot, element)
+        shown = evidence(altered, fault)
+        assert len(shown) <= cost.evidence_bytes
+        assert tuple(verifier.fault.call(*arguments(altered, shown))) == (slot, element)
+        gas = gas_of(onus_chain, account, verifier, *arguments(altered, shown))
+        made = program.slots[slot]
+        print(f"{name} {slot} {made.dtype.name}{made.shape}: {gas:,} of {cost.gas:,}, {len(shown)} bytes")
+        assert gas + _REST <= cost.gas <= 1_000_000
 
 
 def test_random_models__altered_element__is_a_fault_within_the_estimate(
