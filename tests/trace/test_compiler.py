@@ -61,6 +61,21 @@ def slots_below(program: Program, entry: Entry) -> set[int]:
 # ---- The program ---------------------------------------------------------------------------------
 
 
+def test_compile__identical_operators_and_constants__become_one() -> None:
+    model = Model()
+    x = model.input((4, 5))
+    one, two = (model.rescale(x, DType.INT32, [1 << 30], [30], input_zp=3) for _ in range(2))
+    other = model.rescale(x, DType.INT32, [1 << 30], [31], input_zp=3)
+    ones = [model.constant(np.ones((4, 5), np.int64), DType.INT32) for _ in range(2)]
+    sums = [model.add(model.add(one, ones[0]), model.add(two, ones[1])), other]
+    model.output(model.add(*sums))
+    program = compile_tosa(model.serialize())
+    assert sorted(entry.opcode.name for entry in program.entries) == ["ADD"] * 3 + ["RESCALE"] * 2
+    assert len(program.constants) == 1
+    twice = [e for e in program.entries if len(e.inputs) == 2 and e.inputs[0] == e.inputs[1]]
+    assert [entry.opcode.name for entry in twice] == ["ADD"]
+
+
 def test_compile__digits__is_this_program(digits: Program) -> None:
     """Golden: a change here is a change of the compiler's version."""
     assert digits.manifest.source_hash.hex().startswith("ce86a748a13a5352")

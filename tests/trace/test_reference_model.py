@@ -7,8 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from tosa.Op import Op
+from tosa.TosaGraph import TosaGraph
 
+from models._reference import tapped
 from onus.trace import DType, Engine, Program, compile_tosa
+from scripts.build import ROOT
 from tests.trace.models import (
     DOUBLE,
     SINGLE,
@@ -52,6 +56,29 @@ def test_digits__all_held_out_images__bit_for_bit(
     (found,) = Engine(digits).execute([images])
     assert np.array_equal(expected, found)
     assert int((found[:, 0].argmax(axis=1) == labels).sum()) == 591
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "encoder", "resnet"])
+def test_network__every_tensor_for_random_inputs__bit_for_bit(name: str) -> None:
+    """Not only the output: also everything on the way to it, constants that are folded included."""
+    file = (ROOT / "models" / name / f"{name}.tosa").read_bytes()
+    block = TosaGraph.GetRootAs(file, 0).Regions(0).Blocks(0)
+    operators = [block.Operators(k) for k in range(block.OperatorsLength())]
+    inside = tapped(file, [o.Outputs(0) for o in operators if o.Op() not in (Op.CONST, Op.CONST_SHAPE)])
+    program = compile_tosa(file)
+    shape = program.inputs[0].shape
+    random = np.random.default_rng(5)
+    batch = np.stack([*random.integers(-128, 128, (4, *shape)), *(np.full(shape, v) for v in (-128, 0, 127))])
+    inputs = batch.astype(np.int8)
+    (results,) = run([Job(inside, [[x] for x in inputs])])
+    assert {status for status, _ in results} == {VALID}
+    every = Engine(compile_tosa(inside)).execute([inputs])
+    for k, (_, expected) in enumerate(results):
+        assert len(expected) == len(every) > 35
+        for tensor, (theirs, mine) in enumerate(zip(expected, every, strict=True)):
+            assert np.array_equal(theirs, mine[k]), (k, tensor)
+    # The last operator makes the output.
+    assert np.array_equal(Engine(program).execute([inputs])[0], every[-1])
 
 
 @pytest.mark.parametrize("first", [0, 10_000])

@@ -7,7 +7,7 @@ The bounds hold for every element of a tensor: they count reads by operator and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Final
 
@@ -15,7 +15,7 @@ from onus.trace._descriptor import CHUNK, Descriptor, Kind
 from onus.trace._dtypes import DType
 from onus.trace._entry import Entry
 from onus.trace._errors import LimitExceeded, Place
-from onus.trace._operators import OPERATORS, Box
+from onus.trace._operators import OPERATORS, RENAMES, Box
 
 MAX_EVIDENCE: Final = 64 * 1024
 """Bytes of evidence."""
@@ -83,9 +83,16 @@ class Counts:
 
 
 def counts(entry: Entry, inputs: Sequence[Counts | None]) -> Counts:
-    """Counts of one element of an entry's output; an input's are None if its elements are committed."""
+    """Counts of one element of an entry's output.
+
+    Args:
+        entry: the operator.
+        inputs: the same of each input; None if its elements are committed, maybe under another name.
+    """
     operator = OPERATORS[entry.opcode]
     reads = operator.reads(entry)
+    if entry.opcode in RENAMES:
+        return inputs[0] or Counts(0, 0, 0, 0, reading_gas(entry, 0, entry.inputs[0], is_packed=False))
     evaluations, depth = 1, 0
     gas = _EVALUATION + (_WINDOW if operator.gathers else 0)
     products = contraction = reads[0] if operator.contracts else 0
@@ -194,11 +201,17 @@ def step_cost(
     opened: dict[bytes, Entry] = {}
     reached: dict[Descriptor, list[Reach]] = {}
 
+    def below(descriptor: Descriptor) -> Counts | None:
+        base = descriptor
+        while not base.is_committed and producer(base).opcode in RENAMES:
+            base = producer(base).inputs[0]
+        is_stored = base.is_committed and (base is descriptor or not base.layout)
+        return None if is_stored else count(producer(descriptor))
+
     def count(entry: Entry) -> Counts:
         key = id(entry)
         if key not in memo:
-            below = [None if d.is_committed else count(producer(d)) for d in entry.inputs]
-            memo[key] = counts(entry, below)
+            memo[key] = counts(entry, [below(descriptor) for descriptor in entry.inputs])
         return memo[key]
 
     def visit(entry: Entry, reach: Reach) -> None:
@@ -207,13 +220,17 @@ def step_cost(
         boxes = operator.boxes(entry, reach.box) if reach.box is not None else (None,) * len(entry.inputs)
         for descriptor, box, reads in zip(entry.inputs, boxes, operator.reads(entry), strict=True):
             most = prod(box) if box is not None else reach.elements * reads
-            below = Reach(box, min(most, descriptor.count))
+            needed = Reach(box, min(most, descriptor.count))
             if descriptor.is_committed:
-                reached.setdefault(descriptor, []).append(below)
+                reached.setdefault(descriptor, []).append(needed)
             else:
-                visit(producer(descriptor), below)
+                visit(producer(descriptor), needed)
 
     total = count(root)
+    if root.opcode in RENAMES:
+        total = replace(
+            total, evaluations=total.evaluations + 1, depth=total.depth + 1, gas=total.gas + _EVALUATION
+        )
     if total.evaluations > MAX_EVALUATIONS or total.depth > MAX_DEPTH:
         # Not worth visiting, and it could take long: the bounds are exceeded already.
         return StepCost(0, total.evaluations, total.products, total.contraction, total.depth, total.gas)

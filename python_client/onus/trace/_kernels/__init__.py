@@ -20,7 +20,7 @@ from onus.trace._kernels._pooling import avg_pool2d, max_pool2d
 from onus.trace._kernels._reduction import argmax, reduction
 from onus.trace._kernels._resize import resize
 
-__all__ = ["KERNELS", "VIEWS", "Kernel", "Prepare"]
+__all__ = ["KERNELS", "Kernel", "Prepare"]
 
 KERNELS: Mapping[Opcode, Prepare] = {
     Opcode.ARGMAX: argmax,
@@ -76,5 +76,3 @@ KERNELS: Mapping[Opcode, Prepare] = {
     Opcode.RESCALE: pointwise.rescale,
     Opcode.IDENTITY: copy,
 }
-VIEWS = frozenset((Opcode.RESHAPE, Opcode.IDENTITY))
-"""Operators whose output is their input in the same order: nothing to do if it is not committed."""

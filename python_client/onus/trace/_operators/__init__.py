@@ -30,8 +30,10 @@ from onus.trace._operators._pooling import AvgPool2d, MaxPool2d
 from onus.trace._operators._rescale import Rescale
 from onus.trace._operators._resize import Resize
 
-__all__ = ["OPERATORS", "Box", "Lowered", "Operand", "Operator", "Read", "Source", "permutation"]
+__all__ = ["OPERATORS", "RENAMES", "Box", "Lowered", "Operand", "Operator", "Read", "Source", "permutation"]
 
+RENAMES = frozenset((Opcode.RESHAPE, Opcode.IDENTITY))
+"""Operators whose output has the elements of the input in the same order: a virtual one costs nothing."""
 OPERATORS: Mapping[Opcode, Operator] = {
     operator.opcode: operator
     for operator in (
