@@ -37,7 +37,16 @@ from onus.protocol import (
     merkle,
 )
 from onus.protocol.ids import claims_hash
-from onus.trace import Alteration, Engine, Program, compile_tosa, element_evidence, encode_inputs
+from onus.trace import (
+    Alteration,
+    Engine,
+    Entry,
+    Opcode,
+    Program,
+    compile_tosa,
+    element_evidence,
+    encode_inputs,
+)
 from scripts.anvil import Anvil
 from scripts.build import CODE_SIZE_LIMIT, ROOT, load
 from tests.support.actors import Actor, actor
@@ -46,7 +55,6 @@ from tests.support.deployment import UNIT, Deployment, deploy
 from tests.support.world import CENT, Sealed, World
 
 RESULTS = Path(__file__).parent / "results" / "gas.json"
-DIGITS = ROOT / "models" / "digits"
 START = 2_000_000_000  # of the chain's clock
 TRANSACTION_LIMIT = 16_777_216  # EIP-7825
 BATCH = 8_192
@@ -268,10 +276,29 @@ class _Bench:
             rows.append(
                 self._apart(lambda p=program, n=name, m=limit: self._prove_element(p, n, m, CARTESI_LEAF))
             )  # type: ignore[misc]
-        digits = compile_tosa((DIGITS / "digits.tosa").read_bytes())
-        rows.append(
-            self._apart(lambda: self._prove_element(digits, "one element, digits, its costliest", None, None))
-        )
+        elements: list[tuple[str, bytes, Callable[[Entry], bool], int | None]] = [
+            ("3×3 convolution of 256 channels", tosa(256, 3), _any, 500_000),
+            ("digits, its costliest", _network("digits"), _any, None),
+            ("mobilenet, its costliest", _network("mobilenet"), _any, None),
+            ("encoder, its costliest: layer norm over 64", _network("encoder"), _any, 600_000),
+            ("encoder, softmax", _network("encoder"), lambda e: e.output.shape == (1, 4, 16, 16), 600_000),
+            ("resnet, its costliest", _network("resnet"), _any, None),
+            (
+                "resnet, global average pool over 8×8",
+                _network("resnet"),
+                lambda e: e.opcode is Opcode.AVG_POOL2D,
+                300_000,
+            ),
+        ]
+        for what, file, among, most in elements:
+            program, name = compile_tosa(file), f"one element, {what}"
+            rows.append(
+                self._apart(
+                    lambda p=program, n=name, m=most, a=among: self._prove_element(
+                        p, n, m, CARTESI_LEAF if m else None, a
+                    )  # type: ignore[misc]
+                )
+            )
         wrong = replace(self._receipt(self.model), fee=CENT + 1)
         rows.append(
             self._apart(
@@ -411,7 +438,14 @@ class _Bench:
             reference,
         )
 
-    def _prove_element(self, program: Program, name: str, limit: int | None, reference: str | None) -> Row:
+    def _prove_element(
+        self,
+        program: Program,
+        name: str,
+        limit: int | None,
+        reference: str | None,
+        among: Callable[[Entry], bool] | None = None,
+    ) -> Row:
         w, manifest = self.world, program.manifest
         spec = replace(w.spec(), manifest=manifest)
         model = ModelId(w.models.register(spec, sender=w.provider).event("ModelRegistered").modelId)
@@ -419,7 +453,8 @@ class _Bench:
         inputs = [random.integers(-128, 128, (1, *program.inputs[0].shape)).astype(np.int8)]
         assert len(encode_inputs(program, inputs)[0]) == manifest.input_bytes
         # The most expensive slot to prove, as the compiler counts it.
-        place = max(range(len(program.costs)), key=lambda i: program.costs[i].gas)
+        places = [i for i, entry in enumerate(program.materialised) if among is None or among(entry)]
+        place = max(places, key=lambda i: program.costs[i].gas)
         slot = place + len(program.inputs)
         engine = Engine(program, threads=1)
         right = engine.run(inputs)[0]
@@ -434,6 +469,14 @@ class _Bench:
         )
         evidence = element_evidence(trace, slot, element)
         return self._prove(name, receipt, limit, reference, evidence=evidence)
+
+
+def _network(name: str) -> bytes:
+    return (ROOT / "models" / name / f"{name}.tosa").read_bytes()
+
+
+def _any(_: Entry) -> bool:
+    return True
 
 
 class _Tree:
