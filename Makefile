@@ -12,7 +12,7 @@ export OPENBLAS_NUM_THREADS := 1
 export NUMBA_CACHE_DIR := $(ROOT)/.build/numba
 export PYTHONPATH := $(ROOT)
 
-.PHONY: devnet setup build bindings sizes demo test test-deep bench bench-gas bench-engine lint format slither mutate lock clean help
+.PHONY: devnet setup build bindings sizes demo test test-deep conformance bench bench-gas bench-engine lint format slither mutate lock clean help
 
 setup: ## install tools and dependencies into this folder
 	@scripts/setup.sh
@@ -37,6 +37,9 @@ test: build ## all tests but the long ones; ARGS="-k name"
 
 test-deep: build ## the long tests too: fuzzing at depth, large models
 	@ape test tests -m "deep or not deep" $(ARGS)
+
+conformance: build ## TOSA's own tests of the integer profile; SEED=n, ARGS="--count 5"
+	@python -m scripts.conformance --seed $(or $(SEED),0) $(ARGS)
 
 bench: bench-gas bench-engine ## measure everything into benchmarks/results
 

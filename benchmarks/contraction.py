@@ -1,6 +1,7 @@
-"""A `.tosa` model of one fully connected layer, to measure what one long scalar product costs to prove.
+"""A `.tosa` model of one layer, to measure what one long scalar product costs to prove.
 
-input int8[1,1,1,n] ─ CONV2D, weights int8[64,1,1,n], bias int32[64] ─ RESCALE per channel ─ int8[1,1,1,64]
+input int8[1,h,h,n] ─ CONV2D, weights int8[64,k,k,n], bias int32[64] ─ RESCALE per channel ─ int8[1,o,o,64];
+h = o = 1 for k = 1, a fully connected layer, otherwise o = 4 and the window lies inside everywhere.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ import numpy as np
 OUTPUTS = 64
 
 
-def tosa(length: int) -> bytes:
-    """The file for a contraction of `length` products; the same bytes every time."""
+def tosa(length: int, kernel: int = 1) -> bytes:
+    """The file for windows of `kernel` × `kernel` cells of `length` channels; the same bytes every time."""
     from serializer.tosa_serializer import DType, Op, TosaSerializer, TosaSerializerAttribute
 
     random = np.random.default_rng(length)
     graph = TosaSerializer("", tosa_version_major=1, tosa_version_minor=0, tosa_version_draft=False)
-    shape = [1, 1, 1, length]
+    side = 1 if kernel == 1 else 4
+    shape, area = [1, side + kernel - 1, side + kernel - 1, length], [1, side, side, OUTPUTS]
     block = graph.currRegion.currBasicBlock
     block.addTensor("input", shape, DType.INT8)
     block.addInput("input")
-    block.addTensor("sum", [1, 1, 1, OUTPUTS], DType.INT32)
-    block.addTensor("output", [1, 1, 1, OUTPUTS], DType.INT8)
+    block.addTensor("sum", area, DType.INT32)
+    block.addTensor("output", area, DType.INT8)
     block.addOutput("output")
 
     def constant(name: str, dtype: int, values: np.ndarray) -> str:
@@ -35,7 +37,9 @@ def tosa(length: int) -> bytes:
         [
             "input",
             constant(
-                "weights", DType.INT8, random.integers(-127, 128, (OUTPUTS, 1, 1, length)).astype(np.int8)
+                "weights",
+                DType.INT8,
+                random.integers(-127, 128, (OUTPUTS, kernel, kernel, length)).astype(np.int8),
             ),
             constant("bias", DType.INT32, random.integers(-(2**16), 2**16, OUTPUTS).astype(np.int32)),
             constant("input_zp", DType.INT8, one - 128),

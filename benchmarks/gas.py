@@ -45,6 +45,8 @@ from onus.protocol.ids import claims_hash
 from onus.trace import (
     Alteration,
     Engine,
+    Entry,
+    Opcode,
     Program,
     Trace,
     answer_of,
@@ -62,7 +64,6 @@ from tests.support.deployment import UNIT, Deployment, deploy
 from tests.support.world import CENT, Sealed, World
 
 RESULTS = Path(__file__).parent / "results" / "gas.json"
-DIGITS = ROOT / "models" / "digits"
 START = 2_000_000_000  # of the chain's clock
 TRANSACTION_LIMIT = 16_777_216  # EIP-7825
 BATCH = 8_192
@@ -293,10 +294,29 @@ class _Bench:
             rows.append(
                 self._apart(lambda p=program, n=name, m=limit: self._prove_element(p, n, m, CARTESI_LEAF))
             )  # type: ignore[misc]
-        digits = compile_tosa((DIGITS / "digits.tosa").read_bytes())
-        rows.append(
-            self._apart(lambda: self._prove_element(digits, "one element, digits, its costliest", None, None))
-        )
+        elements: list[tuple[str, bytes, Callable[[Entry], bool], int | None]] = [
+            ("3×3 convolution of 256 channels", tosa(256, 3), _any, 500_000),
+            ("digits, its costliest", _network("digits"), _any, None),
+            ("mobilenet, its costliest", _network("mobilenet"), _any, None),
+            ("encoder, its costliest: layer norm over 64", _network("encoder"), _any, 600_000),
+            ("encoder, softmax", _network("encoder"), lambda e: e.output.shape == (1, 4, 16, 16), 600_000),
+            ("resnet, its costliest", _network("resnet"), _any, None),
+            (
+                "resnet, global average pool over 8×8",
+                _network("resnet"),
+                lambda e: e.opcode is Opcode.AVG_POOL2D,
+                300_000,
+            ),
+        ]
+        for what, file, among, most in elements:
+            program, name = compile_tosa(file), f"one element, {what}"
+            rows.append(
+                self._apart(
+                    lambda p=program, n=name, m=most, a=among: self._prove_element(
+                        p, n, m, CARTESI_LEAF if m else None, a
+                    )  # type: ignore[misc]
+                )
+            )
         wrong = replace(self._receipt(self.model), fee=CENT + 1)
         rows.append(
             self._apart(
@@ -362,7 +382,7 @@ class _Bench:
 
     def in_a_hostile_dispute(self) -> list[Row]:
         """An operator that serves nothing: all transactions of both, from the challenge to the money."""
-        program = compile_tosa((DIGITS / "digits.tosa").read_bytes())
+        program = compile_tosa(_network("digits"))
         random = np.random.default_rng(1)
         inputs = [random.integers(-128, 128, (1, *program.inputs[0].shape)).astype(np.int8)]
         engine = Engine(program, threads=1)
@@ -568,7 +588,14 @@ class _Bench:
         challenged = w.disputes.challenge(batch.header, sealed.key.seal, sender=w.watcher1)
         return _Dispute(w, program, trace, batch, sealed, challenged)
 
-    def _prove_element(self, program: Program, name: str, limit: int | None, reference: str | None) -> Row:
+    def _prove_element(
+        self,
+        program: Program,
+        name: str,
+        limit: int | None,
+        reference: str | None,
+        among: Callable[[Entry], bool] | None = None,
+    ) -> Row:
         w, manifest = self.world, program.manifest
         spec = replace(w.spec(), manifest=manifest)
         model = ModelId(w.models.register(spec, sender=w.provider).event("ModelRegistered").modelId)
@@ -576,7 +603,8 @@ class _Bench:
         inputs = [random.integers(-128, 128, (1, *program.inputs[0].shape)).astype(np.int8)]
         assert len(encode_inputs(program, inputs)[0]) == manifest.input_bytes
         # The most expensive slot to prove, as the compiler counts it.
-        place = max(range(len(program.costs)), key=lambda i: program.costs[i].gas)
+        places = [i for i, entry in enumerate(program.materialised) if among is None or among(entry)]
+        place = max(places, key=lambda i: program.costs[i].gas)
         slot = place + len(program.inputs)
         engine = Engine(program, threads=1)
         right = engine.run(inputs)[0]
@@ -622,6 +650,14 @@ class _Dispute:
         return self.world.disputes.reveal(
             self.batch.header, self.sealed.by, self.sealed.opening, answer, sender=self.world.op1
         )
+
+
+def _network(name: str) -> bytes:
+    return (ROOT / "models" / name / f"{name}.tosa").read_bytes()
+
+
+def _any(_: Entry) -> bool:
+    return True
 
 
 class _Tree:

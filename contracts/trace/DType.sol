@@ -8,6 +8,8 @@ import {ITraceVerifier} from "../interfaces/ITraceVerifier.sol";
 library DType {
     uint256 internal constant BOOL = 1;
     uint256 internal constant INT8 = 3;
+    uint256 internal constant INT16 = 4;
+    uint256 internal constant INT32 = 5;
 
     /// @dev By type from the first byte on: significant bits, and bytes in storage. 0: no such type.
     bytes32 private constant BITS = hex"00010408102030";
@@ -31,6 +33,11 @@ library DType {
         if (result == 0) revert ITraceVerifier.Trace_Type(dtype);
     }
 
+    /// @notice Whether every bit in storage counts: INT8, INT16 and INT32.
+    function fillsBytes(uint256 dtype) internal pure returns (bool) {
+        return dtype >= INT8 && dtype <= INT32;
+    }
+
     /// @notice The value of the type that `value` becomes by two's complement; for BOOL, whether it is not 0.
     /// @dev This is also how stored bytes are read.
     function wrap(uint256 dtype, int256 value) internal pure returns (int256 result) {
@@ -38,6 +45,23 @@ library DType {
         if (dtype == BOOL) return value == 0 ? int256(0) : int256(1);
         assembly ("memory-safe") {
             result := sar(unused, shl(unused, value))
+        }
+    }
+
+    /// @notice The value of the type nearest to `value`; of the unsigned type of the same width if `unsigned`.
+    function saturate(uint256 dtype, bool unsigned, int256 value) internal pure returns (int256) {
+        unchecked {
+            int256 half = int256(1 << (bits(dtype) - 1));
+            int256 low = unsigned ? int256(0) : -half;
+            int256 high = low + 2 * half - 1;
+            return value < low ? low : value > high ? high : value;
+        }
+    }
+
+    /// @notice The bits of the type as a number that is not negative.
+    function zeroExtend(uint256 dtype, int256 value) internal pure returns (uint256) {
+        unchecked {
+            return uint256(value) & ((1 << bits(dtype)) - 1);
         }
     }
 

@@ -91,6 +91,22 @@ library DescriptorLibrary {
         }
     }
 
+    /// @notice Distances between neighbours along each axis, laid out like dimensions: of places in storage if the layout
+    /// is not row-major, of row-major indices otherwise.
+    function steps(Descriptor self) internal pure returns (uint256 result) {
+        uint256 order = self.storageOrder();
+        uint256 k = self.rank();
+        uint256 step = 1;
+        unchecked {
+            while (k != 0) {
+                --k;
+                uint256 axis = order == 0 ? k : (order >> (20 - 4 * k)) & 0xf;
+                result = withCoordinate(result, axis, step);
+                step *= self.dimension(axis);
+            }
+        }
+    }
+
     /// @notice Coordinates of the element with this row-major index.
     function unravel(Descriptor self, uint256 index) internal pure returns (uint256 coordinates) {
         uint256 axis = self.rank();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Line} from "./Line.sol";
+
 /// @title DotProduct
 /// @notice Products of int8 vectors in the calldata, eight at a time in one 256-bit multiplication.
 /// @dev Bytes are taken as u = x + 128, so that nothing is negative. Eight of one vector, in lanes of 32 bits, times eight
@@ -26,6 +28,25 @@ library DotProduct {
             zeroX += 128;
             zeroY += 128;
             return int256(products) - zeroY * int256(sumX) - zeroX * int256(sumY) + int256(length) * zeroX * zeroY;
+        }
+    }
+
+    /// @notice Σ (x[i] − zeroX) · (y[i] − zeroY) of the next `count` elements of two lines. Exact.
+    function lines(Line memory x, Line memory y, uint256 count, int256 zeroX, int256 zeroY)
+        internal
+        pure
+        returns (int256 total)
+    {
+        (uint256 positionX, uint256 stepX, uint256 unusedX) = (x.position, x.step, x.unused);
+        (uint256 positionY, uint256 stepY, uint256 unusedY) = (y.position, y.step, y.unused);
+        assembly ("memory-safe") {
+            for {} count { count := sub(count, 1) } {
+                let a := sub(sar(unusedX, calldataload(positionX)), zeroX)
+                let b := sub(sar(unusedY, calldataload(positionY)), zeroY)
+                total := add(total, mul(a, b))
+                positionX := add(positionX, stepX)
+                positionY := add(positionY, stepY)
+            }
         }
     }
 

@@ -2,13 +2,16 @@
 pragma solidity 0.8.37;
 
 import {ITraceVerifier} from "../interfaces/ITraceVerifier.sol";
+import {Contraction} from "./Contraction.sol";
 import {DType} from "./DType.sol";
-import {Convolution} from "./Convolution.sol";
 import {Elementwise} from "./Elementwise.sol";
+import {Indexing} from "./Indexing.sol";
 import {Movement} from "./Movement.sol";
 import {Opcode} from "./Opcode.sol";
 import {Pooling} from "./Pooling.sol";
+import {Reduction} from "./Reduction.sol";
 import {Rescale} from "./Rescale.sol";
+import {Resize} from "./Resize.sol";
 import {Entry, Source, Tensor} from "./Step.sol";
 
 /// @title Evaluation
@@ -24,6 +27,19 @@ library Evaluation {
         return tensor.element(source.isStored() ? index : tensor.descriptor().position(index));
     }
 
+    /// @notice Whether addresses of input `which` (see `DescriptorLibrary.steps`) are places in storage.
+    function isDirect(Entry entry, uint256 which) internal pure returns (bool) {
+        Source source = entry.source(which);
+        if (source.isComputed()) return false;
+        return source.isStored() || entry.input(which).storageOrder() != 0;
+    }
+
+    /// @notice The element of input `which` at an address.
+    function valueAt(Entry entry, uint256 which, uint256 place) internal pure returns (int256) {
+        if (isDirect(entry, which)) return entry.source(which).tensor().element(place);
+        return value(entry, which, place);
+    }
+
     /// @notice Element `index` (row-major) of the output of an entry, recomputed.
     function evaluate(Entry entry, uint256 index) internal pure returns (int256) {
         return DType.wrap(entry.output().dtype(), compute(entry, index));
@@ -32,17 +48,27 @@ library Evaluation {
     /// @dev The same before the reduction to the output type.
     function compute(Entry entry, uint256 index) private pure returns (int256) {
         uint256 opcode = entry.opcode();
+        if (opcode == Opcode.RESCALE) return Rescale.rescale(entry, index);
+        if (Opcode.isIn(opcode, Opcode.BINARY)) return Elementwise.binary(entry, index);
+        if (Opcode.isIn(opcode, Opcode.UNARY)) return Elementwise.unary(entry, index);
+        if (Opcode.isIn(opcode, Opcode.REDUCTION)) return Reduction.reduce(entry, index);
         if (opcode < Opcode.CLAMP) {
-            if (opcode == Opcode.CONV2D) return Convolution.conv2d(entry, index);
-            if (opcode == Opcode.DEPTHWISE_CONV2D) return Convolution.depthwise(entry, index);
+            if (opcode == Opcode.AVG_POOL2D) return Pooling.average(entry, index);
+            if (opcode == Opcode.MATMUL) return Contraction.matmul(entry, index);
             if (opcode == Opcode.MAX_POOL2D) return Pooling.maximum(entry, index);
-        } else if (opcode < Opcode.RESHAPE) {
-            if (opcode == Opcode.CLAMP) return Elementwise.clamp(entry, index);
-            if (opcode == Opcode.ADD) return Elementwise.add(entry, index);
+            if (Opcode.isIn(opcode, Opcode.CONVOLUTION)) return Contraction.convolution(entry, index);
+        } else if (opcode < Opcode.CONCAT) {
+            if (opcode == Opcode.TABLE) return Elementwise.table(entry, index);
+            if (opcode == Opcode.SELECT) return Elementwise.select(entry, index);
         } else {
-            if (opcode == Opcode.RESCALE) return Rescale.rescale(entry, index);
-            if (opcode == Opcode.TRANSPOSE) return Movement.transpose(entry, index);
-            if (opcode == Opcode.RESHAPE || opcode == Opcode.IDENTITY) return Movement.identity(entry, index);
+            if (opcode == Opcode.RESHAPE || opcode == Opcode.IDENTITY || opcode == Opcode.CAST) {
+                return Movement.identity(entry, index);
+            }
+            if (opcode == Opcode.CONCAT) return Movement.concat(entry, index);
+            if (opcode <= Opcode.TRANSPOSE) return Movement.moved(entry, index);
+            if (opcode == Opcode.GATHER) return Indexing.gather(entry, index);
+            if (opcode == Opcode.SCATTER) return Indexing.scatter(entry, index);
+            if (opcode == Opcode.RESIZE) return Resize.resize(entry, index);
         }
         revert ITraceVerifier.Trace_Opcode(opcode);
     }

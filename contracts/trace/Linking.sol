@@ -10,8 +10,8 @@ import {Entry, Source, SourceLibrary, Tensor} from "./Step.sol";
 /// @title Linking
 /// @notice Connects each input of each opened entry with what answers it: another opened entry or an opened tensor.
 library Linking {
-    /// @dev Most evaluations below one another, of which a window counts three times. One takes 5 to 10 words of the
-    /// stack (a window 15 to 27), which has 1,024.
+    /// @dev Most evaluations below one another, of which a window counts three times. One takes 5 to 9 words of the
+    /// stack (a window 12 to 25), which has 1,024.
     uint256 internal constant MAX_DEPTH = 72;
 
     /// @notice Fills in the sources of all entries and the descriptors of all tensors.
@@ -61,7 +61,7 @@ library Linking {
                     if (below > depth) depth = below;
                 }
             }
-            depth += entry.opcode() < Opcode.CLAMP ? 3 : 1;
+            depth += Opcode.isIn(entry.opcode(), Opcode.WINDOW) ? 3 : 1;
         }
         if (depth > MAX_DEPTH) revert ITraceVerifier.Trace_Depth(entry.index(), MAX_DEPTH);
         entry.setDepth(depth);

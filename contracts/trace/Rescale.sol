@@ -39,22 +39,12 @@ library Rescale {
         uint256 word = entry.word();
         uint256 flags = Attributes.u8(word, 15);
         unchecked {
-            if (flags & INPUT_UNSIGNED != 0) x &= int256((1 << DType.bits(entry.input(0).dtype())) - 1);
+            if (flags & INPUT_UNSIGNED != 0) x = int256(DType.zeroExtend(entry.input(0).dtype(), x));
             x -= Attributes.i32(word, 7);
             y = x * multiplier + (shift == 0 ? int256(0) : int256(1 << (shift - 1)));
             if (flags & DOUBLE_ROUND != 0 && shift > 31) y += x < 0 ? -int256(1 << 30) : int256(1 << 30);
             y = (y >> shift) + Attributes.i32(word, 11);
         }
-        return saturate(entry.output().dtype(), flags & OUTPUT_UNSIGNED != 0, y);
-    }
-
-    /// @dev The nearest value of the type.
-    function saturate(uint256 dtype, bool unsigned, int256 y) private pure returns (int256) {
-        unchecked {
-            int256 half = int256(1 << (DType.bits(dtype) - 1));
-            int256 low = unsigned ? int256(0) : -half;
-            int256 high = low + 2 * half - 1;
-            return y < low ? low : y > high ? high : y;
-        }
+        return DType.saturate(entry.output().dtype(), flags & OUTPUT_UNSIGNED != 0, y);
     }
 }

@@ -142,9 +142,15 @@ library Attributes {
         return int16(uint16(u16(word, offset)));
     }
 
+    function u32(uint256 word, uint256 offset) internal pure returns (uint256) {
+        unchecked {
+            return (word >> (224 - 8 * offset)) & 0xffffffff;
+        }
+    }
+
     function i32(uint256 word, uint256 offset) internal pure returns (int256) {
         unchecked {
-            return int32(uint32(word >> (224 - 8 * offset)));
+            return int32(uint32(u32(word, offset)));
         }
     }
 }
@@ -208,17 +214,29 @@ library TensorLibrary {
         }
     }
 
-    /// @notice Position in the calldata of `length` bytes of the tensor that begin at byte `start`.
-    /// @dev Reverts unless all of them lie in one run: runs do not touch, so between two of them something is missing.
-    function span(Tensor self, uint256 start, uint256 length) internal pure returns (uint256) {
+    /// @notice Position in the calldata of byte `start` of the tensor, and the number of bytes from there to the end of
+    /// its run.
+    function open(Tensor self, uint256 start) internal pure returns (uint256 position, uint256 left) {
         unchecked {
             uint256 chunk = start / MerkleTree.CHUNK;
             (uint256 first, uint256 end, uint256 data) = self.run(self.runBefore(chunk));
-            if (chunk < first) end = chunk;
-            if ((start + length - 1) / MerkleTree.CHUNK >= end) {
-                revert ITraceVerifier.Trace_ChunkMissing(self.tree(), self.slot(), chunk < end ? end : chunk);
+            if (chunk < first || chunk >= end) {
+                revert ITraceVerifier.Trace_ChunkMissing(self.tree(), self.slot(), chunk);
             }
-            return data + start - first * MerkleTree.CHUNK;
+            return (data + start - first * MerkleTree.CHUNK, end * MerkleTree.CHUNK - start);
+        }
+    }
+
+    /// @notice Position in the calldata of `length` bytes of the tensor that begin at byte `start`.
+    /// @dev Reverts unless all of them lie in one run: runs do not touch, so between two of them something is missing.
+    function span(Tensor self, uint256 start, uint256 length) internal pure returns (uint256 position) {
+        uint256 left;
+        (position, left) = self.open(start);
+        unchecked {
+            if (length > left) {
+                uint256 end = (start + left) / MerkleTree.CHUNK;
+                revert ITraceVerifier.Trace_ChunkMissing(self.tree(), self.slot(), end);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -89,6 +90,53 @@ def test_run__roots__are_those_of_the_plain_definition(seed: int) -> None:
         assert trace.output_root == batch.output_roots[index] == merkle_root(outputs)
 
 
+def _two(model: Model, dtype: DType) -> tuple[str, str]:
+    return model.input((3, 50), dtype), model.input((3, 50), dtype)
+
+
+def _shift(name: str, *is_rounded: bool) -> Callable[[Model, DType], str]:
+    return lambda model, dtype: model.elementwise(name, *_two(model, dtype), attribute=is_rounded)
+
+
+NUMBERS = (DType.INT8, DType.INT16, DType.INT32)
+OUTSIDE: list[tuple[Callable[[Model, DType], str], tuple[DType, ...]]] = [
+    # By zero, and the smallest by −1.
+    (lambda m, t: m.elementwise("INTDIV", *_two(m, t)), (DType.INT32,)),
+    (lambda m, t: m.elementwise("ADD", *_two(m, t)), (DType.INT32,)),
+    (lambda m, t: m.elementwise("SUB", *_two(m, t)), (DType.INT32,)),
+    (lambda m, t: m.elementwise("ABS", m.input((90,), t)), (DType.INT32,)),
+    *((lambda m, t, s=s: m.mul(*_two(m, t), shift=s), (DType.INT32,)) for s in (0, 1, 31, 62, 63)),
+    (lambda m, t: m.negate(m.input((90,), t)), NUMBERS),
+    (lambda m, t: m.negate(m.input((90,), t), (-128, 127)), (DType.INT8,)),
+    # By less than nothing, and by more bits than there are.
+    (_shift("ARITHMETIC_RIGHT_SHIFT", False), NUMBERS),
+    (_shift("ARITHMETIC_RIGHT_SHIFT", True), NUMBERS),
+    (_shift("LOGICAL_LEFT_SHIFT"), NUMBERS),
+    (_shift("LOGICAL_RIGHT_SHIFT"), NUMBERS),
+    # Between entries further apart than 16 bits can say.
+    (lambda m, t: m.table(m.input((500,), t), np.tile([-(2**15), 2**15 - 1], 257)[:513]), (DType.INT16,)),
+    *((lambda m, t, k=k: m.reduce("REDUCE_SUM", m.input((9, 8, 7), t), k), (DType.INT32,)) for k in range(3)),
+    *((lambda m, t, k=k: m.reduce("ARGMAX", m.input((9, 8, 7), t), k), NUMBERS[:2]) for k in range(3)),
+]
+
+
+@pytest.mark.parametrize(
+    ("build", "dtype"), [(build, dtype) for build, dtypes in OUTSIDE for dtype in dtypes]
+)
+def test_run__what_tosa_leaves_undefined__agrees_with_the_step(
+    build: Callable[[Model, DType], str], dtype: DType
+) -> None:
+    model, random = Model(), np.random.default_rng(7)
+    model.output(build(model, dtype))
+    engine = Engine(compile_tosa(model.serialize()), threads=1)
+    for _ in range(4):
+        trace = engine.run(random_inputs(random, model, 1))[0]
+        slot = len(trace.slot_roots) - 1
+        for element in range(trace.tensors[slot].size):
+            found = step(trace, slot, element)
+            assert found.computed == found.committed, (element, trace.tensors)
+
+
 @pytest.mark.parametrize("depthwise", [False, True])
 @pytest.mark.parametrize("dtype", [DType.INT8, DType.INT16])
 def test_run__weights_that_are_no_constants__agrees_with_the_step(dtype: DType, depthwise: bool) -> None:
@@ -102,6 +150,25 @@ def test_run__weights_that_are_no_constants__agrees_with_the_step(dtype: DType, 
     for trace in batch:
         for element in range(0, trace.tensors[-1].size, 7):
             assert not step(trace, len(trace.slot_roots) - 1, element).is_fault
+
+
+def test_run__indices_outside_and_repeated__agrees_with_the_step() -> None:
+    """GATHER gives 0 outside; SCATTER ignores what is outside, and the last of equal indices counts."""
+    model = Model()
+    values, indices = model.input((2, 4, 3)), model.input((2, 5), DType.INT32)
+    model.output(model.gather(values, indices))
+    model.output(model.scatter(values, indices, model.input((2, 5, 3))))
+    program, random = compile_tosa(model.serialize()), np.random.default_rng(0)
+    batch = [np.array([[2, 2, -1, 0, 4], [3, 3, 3, 2**31 - 1, -(2**31)]])] * 3
+    inputs = [random.integers(1, 128, (3, 2, 4, 3)), np.stack(batch), -random.integers(1, 128, (3, 2, 5, 3))]
+    traces = Engine(program, threads=1).run(inputs)
+    gathered, scattered = traces.outputs
+    assert not gathered[:, 0, [2, 4]].any() and np.array_equal(gathered[:, 0, 0], inputs[0][:, 0, 2])
+    assert np.array_equal(scattered[:, 1, 3], inputs[2][:, 1, 2])
+    assert np.array_equal(scattered[:, 1, :3], inputs[0][:, 1, :3])
+    for slot in program.output_slots:
+        for element in range(program.slots[slot].count):
+            assert not step(traces[1], slot, element).is_fault, (slot, element)
 
 
 def test_run__whatever_threads_and_batch__same_roots(digits: Program, images: np.ndarray) -> None:

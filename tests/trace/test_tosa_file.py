@@ -176,7 +176,9 @@ def test_compile__tensor_read_before_it_is_made__raises() -> None:
     model._tensor("out", (2,), DType.INT8)
     model._graph.addOperator(68, ["later"], ["out"])
     model.output("out")
-    with pytest.raises(InvalidOperator, match=r"operator 0 \(out\): later is read before it is made"):
+    with pytest.raises(
+        InvalidOperator, match=r"operator 0, IDENTITY \(out\): later is read before it is made"
+    ):
         compile_tosa(model.serialize())
 
 

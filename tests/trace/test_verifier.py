@@ -13,9 +13,9 @@ from onus import trace as onus
 from scripts.build import ROOT
 from tests.support.chain import Contract, Revert
 from tests.trace import arrays
-from tests.trace.cases import Case, case
+from tests.trace.cases import BINARY, Case, case
 from tests.trace.client import evidence_of, step_of
-from tests.trace.spec import Entry, Execution, Kind, Op, Program, Tensor, Type
+from tests.trace.spec import REDUCTIONS, Entry, Execution, Kind, Op, Program, Tensor, Type
 
 CASES, DEEP_CASES = 100, 1000
 
@@ -147,6 +147,101 @@ def test_rescale__unsigned_and_wide(
     assert prove(verifier, each) == Revert("Trace_NoFault")
 
 
+LEAST = -(2**31)
+ROUNDED = {"round": 1}
+BY_HAND: list[tuple[Op, dict[str, int], Type, Type, tuple[int, ...], int]] = [
+    # operator, attributes, type of the operands and of the result, operands, result
+    (Op.INTDIV, {}, Type.INT32, Type.INT32, (7, -2), -3),
+    (Op.INTDIV, {}, Type.INT32, Type.INT32, (-7, 2), -3),
+    (Op.INTDIV, {}, Type.INT32, Type.INT32, (-7, 0), 0),
+    (Op.INTDIV, {}, Type.INT32, Type.INT32, (LEAST, -1), LEAST),
+    (Op.MUL, {"shift": 1}, Type.INT32, Type.INT32, (3, 1), 2),
+    (Op.MUL, {"shift": 1}, Type.INT32, Type.INT32, (-3, 1), -1),
+    (Op.MUL, {"shift": 63}, Type.INT32, Type.INT32, (LEAST, LEAST), 1),
+    (Op.MUL, {}, Type.INT32, Type.INT32, (1 << 16, 1 << 15), LEAST),
+    (Op.MUL, {}, Type.INT8, Type.INT32, (-128, -128), 1 << 14),
+    (Op.ARITHMETIC_RIGHT_SHIFT, {}, Type.INT32, Type.INT32, (-5, 1), -3),
+    (Op.ARITHMETIC_RIGHT_SHIFT, ROUNDED, Type.INT32, Type.INT32, (-5, 1), -2),
+    (Op.ARITHMETIC_RIGHT_SHIFT, ROUNDED, Type.INT32, Type.INT32, (5, 1), 3),
+    (Op.ARITHMETIC_RIGHT_SHIFT, ROUNDED, Type.INT32, Type.INT32, (5, 0), 5),
+    (Op.ARITHMETIC_RIGHT_SHIFT, {}, Type.INT32, Type.INT32, (-1, 32), 0),
+    (Op.ARITHMETIC_RIGHT_SHIFT, {}, Type.INT32, Type.INT32, (-1, -1), 0),
+    (Op.LOGICAL_RIGHT_SHIFT, {}, Type.INT8, Type.INT8, (-1, 1), 127),
+    (Op.LOGICAL_RIGHT_SHIFT, {}, Type.INT8, Type.INT8, (-1, 8), 0),
+    (Op.LOGICAL_LEFT_SHIFT, {}, Type.INT8, Type.INT8, (3, 7), -128),
+    (Op.LOGICAL_LEFT_SHIFT, {}, Type.INT8, Type.INT8, (3, -128), 0),
+    (Op.SUB, {}, Type.INT32, Type.INT32, (LEAST, 1), 2**31 - 1),
+    (Op.NEGATE, {}, Type.INT8, Type.INT8, (-128,), 127),
+    (Op.NEGATE, {"input_zp": -3, "output_zp": 4}, Type.INT8, Type.INT8, (5,), -4),
+    (Op.NEGATE, {}, Type.INT16, Type.INT16, (-(2**15),), 2**15 - 1),
+    (Op.NEGATE, {}, Type.INT32, Type.INT32, (LEAST,), LEAST),
+    (Op.ABS, {}, Type.INT32, Type.INT32, (LEAST,), LEAST),
+    (Op.CLZ, {}, Type.INT32, Type.INT32, (0,), 32),
+    (Op.CLZ, {}, Type.INT32, Type.INT32, (1,), 31),
+    (Op.CLZ, {}, Type.INT32, Type.INT32, (-1,), 0),
+    (Op.CAST, {}, Type.INT16, Type.INT8, (0x180,), -128),
+    (Op.CAST, {}, Type.INT16, Type.BOOL, (256,), 1),
+    (Op.GREATER, {}, Type.INT32, Type.BOOL, (LEAST, 2**31 - 1), 0),
+    (Op.GREATER_EQUAL, {}, Type.INT32, Type.BOOL, (-5, -5), 1),
+]
+
+
+@pytest.mark.parametrize(("op", "attributes", "source", "target", "values", "result"), BY_HAND)
+def test_elementwise__worked_out_by_hand(
+    verifier: Contract,
+    op: Op,
+    attributes: dict[str, int],
+    source: Type,
+    target: Type,
+    values: tuple[int, ...],
+    result: int,
+) -> None:
+    inputs = [Tensor(Kind.INPUT, source, (1,), [value]) for value in values]
+    entry = Entry(op, Tensor(Kind.MATERIALISED, target, (1,), [result]), inputs, attributes)
+    assert prove(verifier, Case(Program(inputs, [], [entry]), entry, 0)) == Revert("Trace_NoFault")
+
+
+@pytest.mark.parametrize(
+    ("cells", "zero_points", "result"),
+    [
+        # The reciprocal is rounded up: halves go away from zero.
+        ((1, 2), (0, 0), 2),
+        ((-1, -2), (0, 0), -2),
+        ((1, 1, 2), (0, 0), 1),
+        ((127,) * 6, (-128, 1), 127),
+        ((-128,) * 6, (127, -1), -128),
+        ((5,), (-3, -10), -2),
+    ],
+)
+def test_avg_pool2d__worked_out_by_hand(
+    verifier: Contract, cells: tuple[int, ...], zero_points: tuple[int, int], result: int
+) -> None:
+    image = Tensor(Kind.INPUT, Type.INT8, (1, 1, len(cells), 1), [*cells])
+    attributes = {"kernel_y": 3, "pad_top": 1, "pad_bottom": 1, "kernel_x": len(cells), "stride_y": 1}
+    attributes |= {"stride_x": 1, "input_zp": zero_points[0], "output_zp": zero_points[1]}
+    entry = Entry(
+        Op.AVG_POOL2D, Tensor(Kind.MATERIALISED, Type.INT8, (1, 1, 1, 1), [result]), [image], attributes
+    )
+    assert prove(verifier, Case(Program([image], [], [entry]), entry, 0)) == Revert("Trace_NoFault")
+
+
+@pytest.mark.parametrize(
+    ("x", "result"), [(-(2**15), 0), (-(2**15) + 1, 3), (-(2**15) + 128, 384), (2**15 - 1, 1536 * 128 - 3)]
+)
+def test_table__between_two_entries(verifier: Contract, x: int, result: int) -> None:
+    """Entries that grow by 3: of 128 steps between two of them each is 3."""
+    source = Tensor(Kind.INPUT, Type.INT16, (1,), [x])
+    table = Tensor(Kind.CONSTANT, Type.INT16, (513,), [3 * k for k in range(513)])
+    entry = Entry(Op.TABLE, Tensor(Kind.MATERIALISED, Type.INT32, (1,), [result]), [source, table])
+    assert prove(verifier, Case(Program([source], [table], [entry]), entry, 0)) == Revert("Trace_NoFault")
+
+
+def test_argmax__equal_elements__the_first(verifier: Contract) -> None:
+    x = Tensor(Kind.INPUT, Type.INT8, (5,), [-128, 7, -5, 7, 7])
+    entry = Entry(Op.ARGMAX, Tensor(Kind.MATERIALISED, Type.INT32, (), [1]), [x], {"axis": 0})
+    assert prove(verifier, Case(Program([x], [], [entry]), entry, 0)) == Revert("Trace_NoFault")
+
+
 def test_add__wraps(verifier: Contract) -> None:
     for type_ in (Type.INT8, Type.INT16, Type.INT32, Type.INT48):
         a, b = (Tensor(Kind.INPUT, type_, (2,), [type_.high, type_.low]) for _ in range(2))
@@ -223,63 +318,82 @@ def test_ends__root_differs_from_the_receipts__fault(verifier: Contract, kind: i
 # ---- Depth -------------------------------------------------------------------------------------------------
 
 
-def nested(op: Op, entries: int) -> Case:
-    """A chain of one operator, computed element from element."""
-    shape = (1, 1, 1, 1)
+WINDOWS = (
+    Op.ARGMAX,
+    Op.AVG_POOL2D,
+    Op.CONV2D,
+    Op.CONV3D,
+    Op.DEPTHWISE_CONV2D,
+    Op.MATMUL,
+    Op.MAX_POOL2D,
+    Op.TRANSPOSE_CONV2D,
+    *REDUCTIONS,
+)
+
+
+def nested(op: Op, entries: int, which: int = 0) -> Case:
+    """A chain of one operator, computed element from element by its input `which`."""
+    shape = (1,) * {Op.CONV3D: 5, Op.MATMUL: 3, Op.GATHER: 3, Op.SCATTER: 3}.get(op, 4)
     x = Tensor(Kind.INPUT, Type.INT32, shape, [5])
     one = Tensor(Kind.CONSTANT, Type.INT8, shape, [1])
+    index = Tensor(Kind.CONSTANT, Type.INT32, (1, 1), [0 if op is Op.GATHER else 7])
     bias = Tensor(Kind.CONSTANT, Type.INT32, (1,), [1])
     scale = Tensor(Kind.CONSTANT, Type.INT48, (1,), [(30 << 32) + (1 << 30)])
-    extra = {Op.CONV2D: [one, bias], Op.DEPTHWISE_CONV2D: [one, bias], Op.ADD: [x], Op.RESCALE: [scale]}.get(
-        op, []
-    )
-    attributes = {
-        "max": 100,
-        "kernel_y": 1,
-        "kernel_x": 1,
-        "stride_y": 1,
-        "stride_x": 1,
-        "dilation_y": 1,
-        "dilation_x": 1,
-    }
-    attributes |= {
-        "min": -100,
-        "input_zp": 0,
-        "weight_zp": 0,
-        "output_zp": 1,
-        "flags": 7,
-        "perm1": 1,
-        "perm2": 2,
-        "perm3": 3,
-    }
-    attributes |= {"multiplier": 0, "shift": 0, "perm0": 0, "pad_top": 0, "pad_left": 0}
+    no = Tensor(Kind.CONSTANT, Type.BOOL, shape, [0])
+    table = Tensor(Kind.CONSTANT, Type.INT8, (256,), [97 - k % 200 for k in range(256)])
+    others = {
+        Op.CONV2D: [one, bias],
+        Op.CONV3D: [one, bias],
+        Op.DEPTHWISE_CONV2D: [one, bias],
+        Op.MATMUL: [one],
+        Op.TRANSPOSE_CONV2D: [one, bias],
+        Op.GATHER: [index],
+        Op.SCATTER: [index, one],
+        Op.RESCALE: [scale],
+        Op.SELECT: [no, x] if which == 2 else [x, x],
+        Op.TABLE: [table],
+        **{binary: [x] for binary in BINARY},
+    }.get(op, [])
+    ones = ("kernel_y", "kernel_x", "stride_y", "stride_x", "dilation_y", "dilation_x", "output_zp", "mode")
+    ones += ("stride_d", "dilation_d", "scale_y_n", "scale_y_d", "scale_x_n", "scale_x_d")
+    attributes = {"min": -100, "max": 100, "flags": 7, **dict.fromkeys(ones, 1)}
+    attributes |= {f"perm{k}": k for k in range(4)}
     chain: list[Entry] = []
     for depth in range(entries):
         kind = Kind.MATERIALISED if depth == entries - 1 else Kind.VIRTUAL
-        chain.append(
-            Entry(
-                op,
-                Tensor(kind, Type.INT32, shape, [0]),
-                [chain[-1].output if chain else x, *extra],
-                attributes,
-            )
-        )
+        inputs = [*others]
+        inputs.insert(which, chain[-1].output if chain else x)
+        chain.append(Entry(op, Tensor(kind, Type.INT32, shape, [0]), inputs, attributes))
+        if op is Op.ARGMAX:
+            # It takes an axis away; RESHAPE, which does not count, brings it back.
+            chain[-1].output.shape = shape[1:]
+            if kind is Kind.VIRTUAL:
+                chain.append(Entry(Op.RESHAPE, Tensor(kind, Type.INT32, shape), [chain[-1].output]))
     accused = chain.pop()
-    constants = [t for t in extra if t is not x]
+    constants = [t for t in others if t is not x]
     return Case(Program([x], constants, [accused, *chain]), accused, 0)
 
 
 @pytest.mark.parametrize(
-    "operator", [op for op in Op if op not in (Op.RESHAPE, Op.IDENTITY)], ids=lambda op: op.name
+    ("operator", "which"),
+    [
+        *((op, 0) for op in Op if op not in (Op.RESHAPE, Op.IDENTITY)),
+        *((op, 1) for op in BINARY),
+        (Op.SELECT, 1),
+        (Op.SELECT, 2),
+    ],
+    ids=lambda value: value.name if isinstance(value, Op) else str(value),
 )
-def test_depth__as_deep_as_allowed__evaluates(verifier: Contract, operator: Op) -> None:
-    limit = 24 if operator in (Op.CONV2D, Op.DEPTHWISE_CONV2D, Op.MAX_POOL2D) else 72
-    deepest = nested(operator, limit)
+def test_depth__as_deep_as_allowed__evaluates(verifier: Contract, operator: Op, which: int) -> None:
+    limit = 24 if operator in WINDOWS else 72
+    deepest = nested(operator, limit, which)
     value = deepest.settle()
     assert prove(verifier, deepest) == Revert("Trace_NoFault")
     deepest.entry.output.values = [value ^ 1]
     assert prove(verifier, deepest) == (1, 0)
-    assert prove(verifier, nested(operator, limit + 1)) == Revert("Trace_Depth", 0, 72)
+    # With ARGMAX the RESHAPE below the accused entry is refused already, which nothing could read.
+    refused = 2 * limit if operator is Op.ARGMAX else 0
+    assert prove(verifier, nested(operator, limit + 1, which)) == Revert("Trace_Depth", refused, 72)
 
 
 @pytest.mark.parametrize("operator", [Op.RESHAPE, Op.IDENTITY], ids=lambda op: op.name)

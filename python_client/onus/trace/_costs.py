@@ -7,7 +7,7 @@ The bounds hold for every element of a tensor: they count reads by operator and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Final
 
@@ -15,7 +15,7 @@ from onus.trace._descriptor import CHUNK, Descriptor, Kind
 from onus.trace._dtypes import DType
 from onus.trace._entry import Entry
 from onus.trace._errors import LimitExceeded, Place
-from onus.trace._operators import OPERATORS, Box
+from onus.trace._operators import OPERATORS, RENAMES, Box
 
 MAX_EVIDENCE: Final = 64 * 1024
 """Bytes of evidence."""
@@ -40,9 +40,12 @@ _CALL: Final = 160_000  # transaction, receipt and its path, verdict
 _BYTE: Final = 16
 _BYTE_FLOOR: Final = 40  # EIP-7623: what a byte costs at least in the whole transaction
 _EVALUATION: Final = 3_000
+_WINDOW: Final = 2_500  # more, of an operator that reads many elements
 _PRODUCT: Final = 30  # an element of two runs of bytes that are multiplied eight at a time
 _READ: Final = 1_300  # an element alone
 _READ_STORED: Final = 3_000  # the same, if the tensor is not row-major: its coordinates must be found
+_LINE: Final = 3_000  # finding the first of elements that are taken one after another
+_STEP: Final = 110  # each of them, if no chunk lies between two
 _CHUNK: Final = 400
 _WORD: Final = 150  # a sibling folded in
 
@@ -80,14 +83,29 @@ class Counts:
 
 
 def counts(entry: Entry, inputs: Sequence[Counts | None]) -> Counts:
-    """Counts of one element of an entry's output; an input's are None if its elements are committed."""
+    """Counts of one element of an entry's output.
+
+    Args:
+        entry: the operator.
+        inputs: the same of each input; None if its elements are committed, maybe under another name.
+    """
     operator = OPERATORS[entry.opcode]
     reads = operator.reads(entry)
-    evaluations, depth, gas = 1, 0, _EVALUATION
+    if entry.opcode in RENAMES:
+        return inputs[0] or Counts(0, 0, 0, 0, reading_gas(entry, 0, entry.inputs[0], is_packed=False))
+    evaluations, depth = 1, 0
+    gas = _EVALUATION + (_WINDOW if operator.gathers else 0)
     products = contraction = reads[0] if operator.contracts else 0
-    is_packed = operator.packs and all(
-        below is None and descriptor.dtype is DType.INT8 and not descriptor.layout
-        for descriptor, below in zip(entry.inputs[:2], inputs, strict=False)
+    factors = entry.inputs[:2] if operator.contracts else ()
+    # Elements are found anew if those they are multiplied with must be computed.
+    is_alone = operator.contracts and any(below is not None for below in inputs[:2])
+    is_packed = (
+        bool(operator.packs)
+        and not is_alone
+        and all(
+            factor.dtype is DType.INT8 and factor.layout == layout
+            for factor, layout in zip(factors, operator.packs, strict=True)
+        )
     )
     for number, (count, descriptor, below) in enumerate(zip(reads, entry.inputs, inputs, strict=True)):
         if below is not None:
@@ -96,16 +114,35 @@ def counts(entry: Entry, inputs: Sequence[Counts | None]) -> Counts:
             contraction = max(contraction, below.contraction)
             depth = max(depth, below.depth)
             gas += count * below.gas
-        elif is_packed and number < 2:
-            gas += count * _PRODUCT
         else:
-            gas += count * read_gas(descriptor)
+            gas += reading_gas(
+                entry, number, descriptor, is_packed=is_packed and number < 2, is_alone=is_alone
+            )
     return Counts(evaluations, products, contraction, depth + (3 if operator.gathers else 1), gas)
 
 
-def read_gas(descriptor: Descriptor) -> int:
-    """Estimate for reading one element of a committed tensor."""
-    return _READ_STORED if descriptor.layout else _READ
+def reading_gas(
+    entry: Entry, number: int, descriptor: Descriptor, *, is_packed: bool, is_alone: bool = False
+) -> int:
+    """Estimate for reading what one element of an entry's output needs of an operand, if that is committed.
+
+    Args:
+        entry: an operator.
+        number: which operand.
+        descriptor: the operand as it is stored.
+        is_packed: whether many of its elements are multiplied at a time.
+        is_alone: whether each is found anew, though the operator could take one after another.
+    """
+    operator = OPERATORS[entry.opcode]
+    count = operator.reads(entry)[number]
+    if is_packed:
+        return count * _PRODUCT
+    walk = operator.walks(entry)[number]
+    # The contract finds each element of other types anew.
+    if walk is None or is_alone or descriptor.dtype not in (DType.INT8, DType.INT16, DType.INT32):
+        return count * (_READ_STORED if descriptor.layout else _READ)
+    is_near = descriptor.stride(walk.axis) * descriptor.dtype.size <= CHUNK
+    return walk.lines * _LINE + count * (_STEP if is_near else _READ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +201,17 @@ def step_cost(
     opened: dict[bytes, Entry] = {}
     reached: dict[Descriptor, list[Reach]] = {}
 
+    def below(descriptor: Descriptor) -> Counts | None:
+        base = descriptor
+        while not base.is_committed and producer(base).opcode in RENAMES:
+            base = producer(base).inputs[0]
+        is_stored = base.is_committed and (base is descriptor or not base.layout)
+        return None if is_stored else count(producer(descriptor))
+
     def count(entry: Entry) -> Counts:
         key = id(entry)
         if key not in memo:
-            below = [None if d.is_committed else count(producer(d)) for d in entry.inputs]
-            memo[key] = counts(entry, below)
+            memo[key] = counts(entry, [below(descriptor) for descriptor in entry.inputs])
         return memo[key]
 
     def visit(entry: Entry, reach: Reach) -> None:
@@ -177,13 +220,17 @@ def step_cost(
         boxes = operator.boxes(entry, reach.box) if reach.box is not None else (None,) * len(entry.inputs)
         for descriptor, box, reads in zip(entry.inputs, boxes, operator.reads(entry), strict=True):
             most = prod(box) if box is not None else reach.elements * reads
-            below = Reach(box, min(most, descriptor.count))
+            needed = Reach(box, min(most, descriptor.count))
             if descriptor.is_committed:
-                reached.setdefault(descriptor, []).append(below)
+                reached.setdefault(descriptor, []).append(needed)
             else:
-                visit(producer(descriptor), below)
+                visit(producer(descriptor), needed)
 
     total = count(root)
+    if root.opcode in RENAMES:
+        total = replace(
+            total, evaluations=total.evaluations + 1, depth=total.depth + 1, gas=total.gas + _EVALUATION
+        )
     if total.evaluations > MAX_EVALUATIONS or total.depth > MAX_DEPTH:
         # Not worth visiting, and it could take long: the bounds are exceeded already.
         return StepCost(0, total.evaluations, total.products, total.contraction, total.depth, total.gas)

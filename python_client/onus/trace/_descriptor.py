@@ -115,6 +115,11 @@ class Descriptor:
             position = position * self.shape[axis] + coordinates[axis]
         return position
 
+    def stride(self, axis: int) -> int:
+        """Distance in layout order between neighbours along an axis."""
+        order = self.layout or tuple(range(self.rank))
+        return prod(self.shape[other] for other in order[order.index(axis) + 1 :])
+
     def index(self, address: int) -> int:
         """Row-major index of the element at a position in layout order: inverse of `address`."""
         if not self.layout:

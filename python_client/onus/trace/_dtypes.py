@@ -54,6 +54,10 @@ class DType(IntEnum):
         half = 1 << (self.bits - 1)
         return ((value + half) & (2 * half - 1)) - half
 
+    def saturate(self, value: int) -> int:
+        """The nearest value of the type."""
+        return min(max(value, self.minimum), self.maximum)
+
     def encode(self, value: int) -> bytes:
         """Canonical bytes of one element, big-endian."""
         return value.to_bytes(self.size, "big", signed=True)

@@ -21,7 +21,8 @@ from onus.trace._dtypes import Array, Bytes
 from onus.trace._entry import Entry
 from onus.trace._errors import BatchTooLarge, OutOfRange, PositionError
 from onus.trace._inputs import check_inputs, decode_inputs
-from onus.trace._kernels import KERNELS, VIEWS, Kernel
+from onus.trace._kernels import KERNELS, Kernel
+from onus.trace._operators import RENAMES
 from onus.trace._program import Program
 from onus.trace._trace import TraceBatch
 from onus.trace._tree import trace_roots
@@ -289,7 +290,7 @@ class _Plan:
         for index, entry in enumerate(entries):
             result = self._number(entry.output)
             numbers = [self._number(d) for d in entry.inputs]
-            is_view = entry.opcode in VIEWS and entry.output.kind is Kind.VIRTUAL
+            is_view = entry.opcode in RENAMES and entry.output.kind is Kind.VIRTUAL
             owner[result] = owner.get(numbers[0], numbers[0]) if is_view else result
             for operand in numbers:
                 last_use[owner.get(operand, operand)] = index
@@ -299,7 +300,7 @@ class _Plan:
         for index, entry in enumerate(entries):
             result = self._number(entry.output)
             operands = tuple(self._number(d) for d in entry.inputs)
-            is_view = entry.opcode in VIEWS and entry.output.kind is Kind.VIRTUAL
+            is_view = entry.opcode in RENAMES and entry.output.kind is Kind.VIRTUAL
             buffer = None
             if entry.output.kind is Kind.VIRTUAL and not is_view:
                 size = entry.output.count * entry.output.dtype.array.itemsize

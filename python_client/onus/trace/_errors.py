@@ -34,13 +34,20 @@ from onus.protocol.errors import OnusError
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a file: the operator's position in its block and the tensor it makes."""
+    """Where in a file.
+
+    Attributes:
+        index: the operator's position in its block.
+        operator: its name in TOSA.
+        output: the tensor it makes.
+    """
 
     index: int
+    operator: str
     output: str
 
     def __str__(self) -> str:
-        return f"operator {self.index} ({self.output})"
+        return f"operator {self.index}, {self.operator} ({self.output})"
 
 
 class TraceError(OnusError):
@@ -90,7 +97,7 @@ class UnsupportedOperator(TosaFileError):
     """
 
     def __init__(self, name: str, place: Place) -> None:
-        super().__init__(f"{name} is not supported", place)
+        super().__init__("not supported; operators of the integer profile that compute tensors are", place)
         self.name = name
 
 
@@ -101,8 +108,9 @@ class UnsupportedType(TosaFileError):
         dtype: the type's name in TOSA.
     """
 
-    def __init__(self, dtype: str, place: Place | None, what: str) -> None:
-        super().__init__(f"{what} of type {dtype} is not supported", place)
+    def __init__(self, dtype: str, place: Place | None, what: str, wanted: Sequence[str] = ()) -> None:
+        hint = f"; it must be {' or '.join(wanted)}" if wanted else ""
+        super().__init__(f"{what} of type {dtype} is not supported{hint}", place)
         self.dtype = dtype
 
 

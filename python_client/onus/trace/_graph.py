@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -97,6 +97,8 @@ class _Builder:
     def __init__(self, file: File) -> None:
         self._file = file
         self._known: dict[bytes, Operand | tuple[int, ...]] = {}
+        self._constants: dict[tuple[DType, tuple[int, ...], bytes], Operand] = {}
+        self._made: dict[Any, Operand] = {}
         self._nodes: list[Node] = []
         self._folded = self._folded_reads = self._elements = 0
 
@@ -141,12 +143,12 @@ class _Builder:
 
     def _add(self, index: int, operator: FileOperator) -> None:
         first = operator.outputs[0] if operator.outputs else b""
-        place = Place(index, show(first))
+        place = Place(index, operator.name, show(first))
         supported = operator.op in (CONST, CONST_SHAPE) or operator.op in tuple(OPERATORS)
         if not supported:
             raise UnsupportedOperator(operator.name, place)
         if len(operator.outputs) != 1:
-            raise InvalidOperator(f"{operator.name} has {len(operator.outputs)} outputs", place)
+            raise InvalidOperator(f"{len(operator.outputs)} outputs; one is needed", place)
         if first in self._known:
             raise InvalidOperator("the tensor is made twice", place)
         if operator.op == CONST_SHAPE:
@@ -160,11 +162,19 @@ class _Builder:
         output = self._operand(tensor, place)
         if operator.op == CONST:
             output.values = constant_values(tensor, output, place)
+            self._known[first] = self._shared(output)
         else:
-            self._lower(operator, output, place)
-        self._known[first] = output
+            self._known[first] = self._lower(operator, output, place)
 
-    def _lower(self, operator: FileOperator, output: Operand, place: Place) -> None:
+    def _shared(self, constant: Operand) -> Operand:
+        """The one operand of all constants with these elements."""
+        assert constant.values is not None
+        return self._constants.setdefault(
+            (constant.dtype, constant.shape, constant.values.tobytes()), constant
+        )
+
+    def _lower(self, operator: FileOperator, output: Operand, place: Place) -> Operand:
+        """The operator's output, which is another's if that does the same."""
         inputs = []
         for name in operator.inputs:
             known = self._known.get(name)
@@ -174,7 +184,11 @@ class _Builder:
         source = Source(place, tuple(inputs), output.dtype, output.shape, operator.attributes)
         opcode = Opcode(operator.op)
         lowered = OPERATORS[opcode].lower(source)
-        node = Node(opcode, lowered.attributes, lowered.operands, output, place)
+        operands = tuple(o if o.values is None else self._shared(o) for o in lowered.operands)
+        node = Node(opcode, lowered.attributes, operands, output, place)
+        same = (opcode, tuple(sorted(node.attributes.items())), operands, output.dtype, output.shape)
+        if same in self._made:
+            return self._made[same]
         count, reads = prod(output.shape), OPERATORS[opcode].reads(node.entry())
         if all(operand.values is not None for operand in node.operands):
             self._folded += count
@@ -183,10 +197,13 @@ class _Builder:
             _limit("elements of folded constants", self._folded, MAX_FOLDED, place)
             _limit("elements read to fold constants", self._folded_reads, MAX_FOLDED_READS, place)
             output.values = _evaluate(node)
+            output = self._shared(output)
         else:
             self._elements += count
             _limit("elements of all tensors", self._elements, MAX_ELEMENTS, place)
             self._nodes.append(node)
+        self._made[same] = output
+        return output
 
     def _outputs(self) -> list[Operand]:
         """Output tensors, each with an IDENTITY of its own where it is not simply the result of a node."""
@@ -199,7 +216,7 @@ class _Builder:
                 raise UnsupportedStructure(f"the output {show(name)} is not made by any operator")
             if operand in read or operand not in made or operand in outputs:
                 copy = Operand(operand.name, operand.dtype, operand.shape)
-                place = Place(len(self._file.operators), operand.name)
+                place = Place(len(self._file.operators), Opcode.IDENTITY.name, operand.name)
                 self._nodes.append(Node(Opcode.IDENTITY, {}, (operand,), copy, place))
                 operand = copy
             outputs.append(operand)

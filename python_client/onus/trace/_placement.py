@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Final
 
-from onus.trace._costs import Counts, Reach, counts, read_gas
+from onus.trace._costs import Counts, Reach, counts, reading_gas
 from onus.trace._descriptor import Descriptor, Kind
+from onus.trace._dtypes import DType
 from onus.trace._graph import Graph, Node, outline
-from onus.trace._operators import OPERATORS, Operand
+from onus.trace._operators import OPERATORS, RENAMES, Operand
 
 _SHORT: Final = 64
 """Evaluations that a window or a contraction may cost its readers instead of a committed tensor."""
@@ -19,7 +21,7 @@ _WIDE: Final = 128
 """Evaluations of one element after which a tensor between elementwise operators is committed."""
 _DEEP: Final = 24
 """Depth after which it is."""
-_WORTHWHILE_GAS: Final = 100_000
+_WORTHWHILE_GAS: Final = 60_000
 """Gas of a step that another layout must save to be worth the engine's time."""
 
 
@@ -41,6 +43,7 @@ class _Placement:
         self._position = {node.output: index for index, node in enumerate(graph.nodes)}
         self._entries = [node.entry() for node in graph.nodes]
         self._committed = set(graph.outputs)
+        self._readers = Counter(o for node in graph.nodes for o in set(node.operands))
         self._counts: dict[Operand, Counts] = {}
 
     def run(self) -> set[Operand]:
@@ -48,24 +51,30 @@ class _Placement:
             reads = OPERATORS[node.opcode].reads(self._entries[index])
             if node.gathers:
                 for operand, count in zip(node.operands, reads, strict=True):
-                    if self._is_virtual(operand) and not self._is_cheap(node, operand, count):
+                    if not self._is_stored(operand) and not self._is_cheap(node, operand, count):
                         self._commit(self._narrowest(operand, count), index)
             self._count(index)
             while self._counts[node.output].evaluations > _WIDE or self._counts[node.output].depth > _DEEP:
-                virtual = [o for o in node.operands if self._is_virtual(o)]
+                virtual = [o for o in node.operands if not self._is_stored(o)]
                 if not virtual:
                     break
                 worst = max(virtual, key=lambda o: (self._counts[o].evaluations, self._counts[o].depth))
-                self._committed.add(worst)
+                self._commit(self._narrowest(worst, 1), index)
                 self._count(index)
         return self._committed
 
     def _is_virtual(self, operand: Operand) -> bool:
         return operand in self._producer and operand not in self._committed
 
+    def _is_stored(self, operand: Operand) -> bool:
+        """Whether the elements are those of a committed tensor, maybe under another name."""
+        while self._is_virtual(operand) and self._producer[operand].opcode in RENAMES:
+            (operand,) = self._producer[operand].operands
+        return not self._is_virtual(operand)
+
     def _count(self, index: int) -> None:
         node = self._nodes[index]
-        below = [self._counts[o] if self._is_virtual(o) else None for o in node.operands]
+        below = [None if self._is_stored(o) else self._counts[o] for o in node.operands]
         self._counts[node.output] = counts(self._entries[index], below)
 
     def _commit(self, operand: Operand, reader: int) -> None:
@@ -85,17 +94,18 @@ class _Placement:
         return node.gathers or any(self._gathers_below(o) for o in node.operands if self._is_virtual(o))
 
     def _narrowest(self, operand: Operand, reads: int) -> Operand:
-        best, best_size, length = operand, _size(operand), 0
+        best, length = operand, 0
         while True:
             node = self._producer[operand]
             below = [o for o in node.operands if o.values is None]
-            length += 1
-            if node.gathers or len(below) != 1 or not self._is_virtual(below[0]) or reads * length > _SHORT:
-                break
-            (operand,) = below
-            if _size(operand) < best_size:
-                best, best_size = operand, _size(operand)
-        return best
+            length += node.opcode not in RENAMES
+            if node.gathers or len(below) != 1 or self._is_stored(below[0]) or reads * length > _SHORT:
+                return best
+            above, (operand,) = operand, below
+            # What has other readers too serves them all if it is committed itself.
+            is_shared = self._readers[operand] > 1 and _size(operand) <= 2 * _size(best)
+            if _size(operand) < _size(best) or (above is best and is_shared):
+                best = operand
 
 
 def choose_layouts(nodes: Sequence[Node], committed: set[Operand]) -> Mapping[Operand, tuple[int, ...]]:
@@ -103,8 +113,7 @@ def choose_layouts(nodes: Sequence[Node], committed: set[Operand]) -> Mapping[Op
     cheaper.
 
     It does if an element of a reader needs few elements far apart: fewer chunks must be opened, though each
-    element is dearer to find. Never for what is multiplied many elements at a time, which needs row-major
-    order.
+    element is dearer to find. Or if elements can then be multiplied many at a time.
     """
     readers: dict[Operand, list[tuple[Node, int]]] = {}
     for node in nodes:
@@ -113,7 +122,8 @@ def choose_layouts(nodes: Sequence[Node], committed: set[Operand]) -> Mapping[Op
                 readers.setdefault(operand, []).append((node, number))
     chosen = {}
     for operand, uses in readers.items():
-        if any(OPERATORS[node.opcode].packs and number < 2 for node, number in uses):
+        if any(node.opcode in RENAMES for node, _ in uses):
+            # Under another name its elements are found by their row-major order.
             continue
         wanted = {OPERATORS[node.opcode].layouts(node.entry())[number] for node, number in uses} - {()}
         costs = {layout: _dearest(operand, uses, layout) for layout in sorted(wanted)}
@@ -134,7 +144,10 @@ def _dearest(operand: Operand, uses: Sequence[tuple[Node, int]], layout: tuple[i
         box = operator.boxes(entry, (1,) * entry.output.rank)[number]
         reads = operator.reads(entry)[number]
         reach = Reach(box, prod(box) if box is not None else reads)
-        dearest = max(dearest, reach.gas(descriptor) + reads * read_gas(descriptor))
+        packs = operator.packs[number : number + 1]
+        is_packed = operand.dtype is DType.INT8 and descriptor.layout in packs
+        reading = reading_gas(entry, number, descriptor, is_packed=is_packed)
+        dearest = max(dearest, reach.gas(descriptor) + reading)
     return dearest
 
 

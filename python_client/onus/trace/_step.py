@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from onus.trace._descriptor import Descriptor, Kind
 from onus.trace._entry import Entry
 from onus.trace._errors import PositionError
-from onus.trace._operators import OPERATORS
+from onus.trace._operators import OPERATORS, RENAMES
 from onus.trace._program import Program
 from onus.trace._trace import CommittedTrace
 
@@ -56,9 +56,9 @@ def evaluate(
         entry: one of its entries.
         element: row-major index.
         read: value of a committed tensor's element: descriptor, row-major index.
-        visit: called once for every element that is computed.
+        visit: called once for every element that is computed, not only renamed on the way.
     """
-    if visit is not None:
+    if visit is not None and (entry.opcode not in RENAMES or entry.output.is_committed):
         visit()
 
     def operand(number: int, index: int) -> int:

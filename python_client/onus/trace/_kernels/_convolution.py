@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any, Final
 
 import numba
 import numpy as np
 
 from onus.trace._dtypes import Array, DType
-from onus.trace._entry import Entry
+from onus.trace._entry import Entry, Opcode
 from onus.trace._kernels._base import Kernel
 from onus.trace._kernels._dot import OUTPUTS, PIXELS, dot_dense, dot_depthwise
 
@@ -17,26 +18,28 @@ _SLACK: Final = 64  # elements behind a padded input that a run of odd length ma
 
 
 @numba.njit(nogil=True, cache=True)
-def _widen(
-    source: Any, zero_point: int, top: int, left: int, rows: int, columns: int, repeat: int, dtype: Any
-) -> Any:
-    """Source minus zero point in a frame of zeros, each channel repeated.
+def _widen(source: Any, zero_point: int, first: Any, size: Any, spread: Any, repeat: int, dtype: Any) -> Any:
+    """Source minus zero point in a frame of zeros, rows and columns `spread` apart, each channel repeated.
 
-    (b, h, w, c) → (b · rows · columns · c · repeat + slack,).
+    (b, d, h, w, c) → (b · size · c · repeat + slack,).
     """
-    batch, height, width, channels = source.shape
-    size = channels * repeat
-    out = np.zeros(batch * rows * columns * size + _SLACK, dtype)
+    batch, depth, height, width, channels = source.shape
+    each = channels * repeat
+    out = np.zeros(batch * size[0] * size[1] * size[2] * each + _SLACK, dtype)
     for b in range(batch):
-        for y in range(height):
-            at = ((b * rows + y + top) * columns + left) * size
-            row = source[b, y].reshape(-1)
-            if repeat == 1:
-                for k in range(width * channels):
-                    out[at + k] = row[k] - zero_point
-            else:
-                for k in range(width * channels):
-                    out[at + k * repeat : at + (k + 1) * repeat] = row[k] - zero_point
+        for z in range(depth):
+            plane = (b * size[0] + z + first[0]) * size[1]
+            for y in range(height):
+                at = ((plane + y * spread[0] + first[1]) * size[2] + first[2]) * each
+                if repeat == 1 and spread[1] == 1:
+                    row = source[b, z, y].reshape(-1)
+                    for k in range(width * channels):
+                        out[at + k] = row[k] - zero_point
+                else:
+                    for x in range(width):
+                        for c in range(channels):
+                            k = at + x * spread[1] * each + c * repeat
+                            out[k : k + repeat] = source[b, z, y, x, c] - zero_point
     return out
 
 
@@ -49,29 +52,27 @@ def _convolve(
     weights: Any,
     bias: Any,
     zero_point: int,
-    steps: Any,
     repeat: int,
     out: Any,
 ) -> None:
     """8-bit convolution.
 
     Args:
-        source: input, (b, h, w, c).
-        frame: (top, left, rows, columns) of the padded input.
+        source: input, (b, d, h, w, c).
+        frame: as in `_Geometry`.
         runs: distance in bytes from a window's first element to each contiguous run of it.
         length: multiplications in a run.
         weights: as `dot_dense` or `dot_depthwise` wants them, tile after tile of outputs.
         bias: 32-bit, filled up to whole tiles.
         zero_point: the input's.
-        steps: (row step, column step) of the window, in elements of the padded input.
         repeat: outputs of each channel if depthwise, else 0.
-        out: (b, oh, ow, o).
+        out: (b, od, oh, ow, o).
     """
-    top, left, rows, columns = frame
-    padded = _widen(source, zero_point, top, left, rows, columns, max(repeat, 1), np.int16)
-    size = rows * columns * source.shape[3] * max(repeat, 1)
+    first, size, spread, steps = frame
+    padded = _widen(source, zero_point, first, size, spread, max(repeat, 1), np.int16)
+    elements = size[0] * size[1] * size[2] * source.shape[4] * max(repeat, 1)
     spare = np.empty(PIXELS * OUTPUTS, np.int32)
-    _convolve_padded(padded, spare, size, runs, length, weights, bias, steps, repeat > 0, out)
+    _convolve_padded(padded, spare, elements, runs, length, weights, bias, steps, repeat > 0, out)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -88,24 +89,27 @@ def _convolve_padded(
     out: Any,
 ) -> None:
     """Every array is an argument here: numba would free a local one once only its address is in use."""
-    batch, out_rows, out_columns, outputs = out.shape
-    total = batch * out_rows * out_columns
+    batch, out_planes, out_rows, out_columns, outputs = out.shape
+    total = batch * out_planes * out_rows * out_columns
     base, target = padded.ctypes.data, out.ctypes.data
     flat = out.reshape(total, outputs)
     address = np.empty(PIXELS, np.int64)
-    b = oy = ox = 0
+    b = oz = oy = ox = 0
     tile_bytes = runs.size * length * OUTPUTS * 4
     for first in range(0, total, PIXELS):
         present = min(PIXELS, total - first)
         for p in range(present):
-            address[p] = base + 2 * (b * size + oy * steps[0] + ox * steps[1])
+            address[p] = base + 2 * (b * size + oz * steps[0] + oy * steps[1] + ox * steps[2])
             ox += 1
             if ox == out_columns:
                 ox = 0
                 oy += 1
                 if oy == out_rows:
                     oy = 0
-                    b += 1
+                    oz += 1
+                    if oz == out_planes:
+                        oz = 0
+                        b += 1
         for p in range(present, PIXELS):
             address[p] = address[0]
         x0, x1, x2, x3 = address[0], address[1], address[2], address[3]
@@ -130,63 +134,84 @@ def _convolve_padded(
 
 
 @numba.njit(nogil=True, cache=True)
-def _convolve_wide(
-    source: Any, frame: Any, taps: Any, weights: Any, bias: Any, group: int, steps: Any, out: Any
-) -> None:
+def _convolve_wide(source: Any, frame: Any, taps: Any, weights: Any, bias: Any, group: int, out: Any) -> None:
     """16-bit convolution with 48-bit results.
 
     Args:
+        frame: as in `_Geometry`.
         taps: distance in elements to each cell of the window.
         weights: 64-bit, (outputs, taps, channels or 1).
         group: 0 for a sum over channels, else outputs of each channel.
     """
-    top, left, rows, columns = frame
-    channels = source.shape[3]
-    padded = _widen(source, 0, top, left, rows, columns, 1, np.int64)
-    batch, out_rows, out_columns, outputs = out.shape
-    size = rows * columns * channels
+    first, size, spread, steps = frame
+    channels = source.shape[4]
+    padded = _widen(source, 0, first, size, spread, 1, np.int64)
+    elements = size[0] * size[1] * size[2] * channels
+    batch, out_planes, out_rows, out_columns, outputs = out.shape
     for b in range(batch):
-        for oy in range(out_rows):
-            for ox in range(out_columns):
-                start = b * size + oy * steps[0] + ox * steps[1]
-                for o in range(outputs):
-                    total = bias[o]
-                    for t in range(taps.size):
-                        at = start + taps[t]
-                        if group:
-                            total += padded[at + o // group] * weights[o, t, 0]
-                        else:
-                            for c in range(channels):
-                                total += padded[at + c] * weights[o, t, c]
-                    # 48 bits of two's complement.
-                    out[b, oy, ox, o] = (total << 16) >> 16
+        for oz in range(out_planes):
+            for oy in range(out_rows):
+                for ox in range(out_columns):
+                    start = b * elements + oz * steps[0] + oy * steps[1] + ox * steps[2]
+                    results = out[b, oz, oy, ox]
+                    for o in range(outputs):
+                        total = bias[o]
+                        for t in range(taps.size):
+                            at = start + taps[t]
+                            if group:
+                                total += padded[at + o // group] * weights[o, t, 0]
+                            else:
+                                for c in range(channels):
+                                    total += padded[at + c] * weights[o, t, c]
+                        # 48 bits of two's complement.
+                        results[o] = (total << 16) >> 16
 
 
 class _Geometry:
-    """Window of an entry in a padded input whose cells have some elements.
+    """Window of an entry in a padded input whose cells have some elements, both with a depth.
 
     Attributes:
-        frame: (top, left, rows, columns) of the padded input.
-        steps: elements from one position of the window to the next, vertically and horizontally.
+        frame: place of the first element in the padded input, size of the padded input, distance of elements
+            in it (rows and columns), and elements from one position of the window to the next; each but the
+            distance as (depth, height, width).
         taps: elements from a window's first cell to each cell.
     """
 
-    def __init__(self, entry: Entry, kernel: tuple[int, int], elements: int) -> None:
-        a = entry.attributes
-        _, height, width, _ = entry.inputs[0].shape
-        columns = width + a["pad_left"] + a["pad_right"]
-        self.frame = (a["pad_top"], a["pad_left"], height + a["pad_top"] + a["pad_bottom"], columns)
-        self.steps = (a["stride_y"] * columns * elements, a["stride_x"] * elements)
-        down, right = a["dilation_y"] * columns * elements, a["dilation_x"] * elements
-        self.taps = np.array(
-            [ky * down + kx * right for ky in range(kernel[0]) for kx in range(kernel[1])], np.int64
+    def __init__(self, entry: Entry, kernel: Sequence[int], elements: int) -> None:
+        get, image = entry.attributes.get, entry.inputs[0].shape[1:-1]
+        flat = [1] * (3 - len(image))
+        cells, first, size, spread, strides, dilations = [*flat, *kernel], [], [], [], [], []
+        for k, (d, start, end) in enumerate(
+            (("d", "d0", "d1"), ("y", "top", "bottom"), ("x", "left", "right"))
+        ):
+            before, after = get(f"pad_{start}", 0), get(f"pad_{end}", 0)
+            apart, stride = 1, get(f"stride_{d}", 1)
+            if entry.opcode is Opcode.TRANSPOSE_CONV2D:
+                # A window that moves by one over the spread input; its last cell meets the input first.
+                apart, stride = stride, 1
+                before = cells[k] - 1 + get(f"out_pad_{start}", 0)
+                after = cells[k] - 1 + get(f"out_pad_{end}", 0)
+            first.append(before)
+            spread.append(apart)
+            strides.append(stride)
+            dilations.append(get(f"dilation_{d}", 1))
+            size.append(before + ([*flat, *image][k] - 1) * apart + 1 + after)
+        distances = (size[1] * size[2] * elements, size[2] * elements, elements)
+        steps = (stride * distance for stride, distance in zip(strides, distances, strict=True))
+        self.frame = (tuple(first), tuple(size), tuple(spread[1:]), tuple(steps))
+        reach = (
+            range(0, count * dilation * distance, dilation * distance)
+            for count, dilation, distance in zip(cells, dilations, distances, strict=True)
         )
+        self.taps = np.array([sum(cell) for cell in product(*reach)], np.int64)
 
 
 def _prepare(entry: Entry, weight: Array, bias: Array, *, depthwise: bool) -> Kernel:
     """Kernel for known weights and bias."""
     shifted = weight.astype(np.int64) - entry.attributes["weight_zp"]
-    biases = np.broadcast_to(bias.reshape(-1), entry.output.shape[3:])
+    if entry.opcode is Opcode.TRANSPOSE_CONV2D:
+        shifted = shifted[:, ::-1, ::-1]
+    biases = np.broadcast_to(bias.reshape(-1), entry.output.shape[-1:])
     if entry.inputs[0].dtype is DType.INT16:
         return _prepare_wide(entry, shifted, biases, depthwise=depthwise)
     if depthwise and entry.inputs[0].shape[3] == 1:
@@ -196,12 +221,12 @@ def _prepare(entry: Entry, weight: Array, bias: Array, *, depthwise: bool) -> Ke
 
 
 def _prepare_dense(entry: Entry, weight: Array, bias: Array) -> Kernel:
-    outputs, kernel_y, kernel_x, channels = weight.shape
-    geometry = _Geometry(entry, (kernel_y, kernel_x), channels)
+    outputs, *kernel, channels = weight.shape
+    geometry = _Geometry(entry, kernel, channels)
     runs, run = geometry.taps, channels
-    if entry.attributes["dilation_x"] == 1:
+    if entry.attributes.get("dilation_x", 1) == 1:
         # A row of the window is contiguous.
-        runs, run = runs[::kernel_x], channels * kernel_x
+        runs, run = runs[:: kernel[-1]], channels * kernel[-1]
     pairs = -(-run // 2)
     packed = np.zeros((_tiles(outputs) * OUTPUTS, len(runs), 2 * pairs), np.int16)
     packed[:outputs, :, :run] = weight.reshape(outputs, len(runs), run)
@@ -221,7 +246,7 @@ def _prepare_depthwise(entry: Entry, weight: Array, bias: Array) -> Kernel:
 def _narrow(
     entry: Entry, geometry: _Geometry, runs: Array, length: int, weights: Array, bias: Array, *, repeat: int
 ) -> Kernel:
-    frame, steps, zero_point = geometry.frame, geometry.steps, entry.attributes["input_zp"]
+    frame, zero_point = geometry.frame, entry.attributes["input_zp"]
     distances = np.ascontiguousarray(runs * 2)
     flat = np.ascontiguousarray(weights).reshape(-1)
     biases = np.zeros(_tiles(len(bias)) * OUTPUTS, np.int32)
@@ -229,33 +254,33 @@ def _narrow(
 
     def run(sources: Sequence[Array], target: Array) -> None:
         source, out = _images(sources[0]), _images(target)
-        _convolve(source, frame, distances, length, flat, biases, zero_point, steps, repeat, out)
+        _convolve(source, frame, distances, length, flat, biases, zero_point, repeat, out)
 
     return run
 
 
 def _prepare_wide(entry: Entry, weight: Array, bias: Array, *, depthwise: bool) -> Kernel:
-    channels, outputs = entry.inputs[0].shape[3], entry.output.shape[3]
+    channels, outputs = entry.inputs[0].shape[-1], entry.output.shape[-1]
+    kernel = weight.shape[:2] if depthwise else weight.shape[1:-1]
     if depthwise:
-        kernel = weight.shape[0], weight.shape[1]
         by_output = weight.reshape(kernel[0] * kernel[1], outputs).T[..., None]
     else:
-        kernel = weight.shape[1], weight.shape[2]
         by_output = weight.reshape(outputs, -1, channels)
     geometry = _Geometry(entry, kernel, channels)
-    frame, steps, taps = geometry.frame, geometry.steps, geometry.taps
+    frame, taps = geometry.frame, geometry.taps
     weights, biases = np.ascontiguousarray(by_output), bias.astype(np.int64)
     group = outputs // channels if depthwise else 0
 
     def run(sources: Sequence[Array], target: Array) -> None:
-        _convolve_wide(_images(sources[0]), frame, taps, weights, biases, group, steps, _images(target))
+        _convolve_wide(_images(sources[0]), frame, taps, weights, biases, group, _images(target))
 
     return run
 
 
 def _images(array: Array) -> Array:
-    """(batch, n, h, w, c) → (batch · n, h, w, c)."""
-    return array.reshape(-1, *array.shape[2:])
+    """(batch, n, …, h, w, c) → (batch · n, d, h, w, c)."""
+    *depth, height, width, channels = array.shape[2:]
+    return array.reshape(-1, *(depth or [1]), height, width, channels)
 
 
 def _tiles(outputs: int) -> int:
@@ -277,7 +302,7 @@ def _convolution(entry: Entry, constants: Sequence[Array | None], *, depthwise: 
 
 
 def conv2d(entry: Entry, constants: Sequence[Array | None]) -> Kernel:
-    """Kernel of CONV2D."""
+    """Kernel of CONV2D, CONV3D and TRANSPOSE_CONV2D."""
     return _convolution(entry, constants, depthwise=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from onus.trace._dtypes import Array, DType
 from onus.trace._entry import Entry, Opcode
@@ -67,14 +67,17 @@ class Source:
         if not isinstance(operand, Operand):
             raise InvalidOperator(f"input {index} must be a tensor, not a shape", self.place)
         if dtypes and operand.dtype not in dtypes:
-            raise UnsupportedType(operand.dtype.name, self.place, f"input {index}")
+            raise UnsupportedType(
+                operand.dtype.name, self.place, f"input {index}", [dtype.name for dtype in dtypes]
+            )
         self.require(rank is None or len(operand.shape) == rank, f"input {index} must have rank {rank}")
         return operand
 
-    def makes(self, dtype: DType, shape: Sequence[int]) -> None:
-        """Requires the output to have a type and a shape."""
-        if self.dtype is not dtype:
-            raise UnsupportedType(self.dtype.name, self.place, "an output")
+    def makes(self, dtype: DType | Sequence[DType], shape: Sequence[int]) -> None:
+        """Requires the output to have a type, or one of some, and a shape."""
+        allowed = (dtype,) if isinstance(dtype, DType) else dtype
+        if self.dtype not in allowed:
+            raise UnsupportedType(self.dtype.name, self.place, "an output", [each.name for each in allowed])
         self.require(self.shape == tuple(shape), f"the output has shape {self.shape}, not {tuple(shape)}")
 
     def constant(self, index: int, *dtypes: DType, count: int = 1) -> list[int]:
@@ -84,6 +87,26 @@ class Source:
             raise InvalidOperator(f"input {index} must be constant", self.place)
         self.require(operand.shape == (count,), f"input {index} must have shape ({count},)")
         return [int(value) for value in operand.values]
+
+    def zero_point(self, index: int, dtype: DType) -> int:
+        """A zero point, which must be constant; 0 except for INT8."""
+        (value,) = self.constant(index, dtype)
+        self.require(value == 0 or dtype is DType.INT8, f"input {index}: only INT8 has a zero point")
+        return value
+
+    def number(self, name: str, minimum: int, maximum: int) -> int:
+        """An attribute that must be in a range."""
+        value = int(self.attributes[name])
+        self.require(minimum <= value <= maximum, f"{name} {value} must be from {minimum} to {maximum}")
+        return value
+
+    def dimensions(self, index: int, count: int | None = None) -> tuple[int, ...]:
+        """An operand that must be a constant shape, maybe with a number of dimensions."""
+        shape = self.inputs[index]
+        if not isinstance(shape, tuple):
+            raise InvalidOperator(f"input {index} must be a constant shape", self.place)
+        self.require(count is None or len(shape) == count, f"input {index} must have {count} numbers")
+        return shape
 
     def numbers(self, name: str, count: int, minimum: int, maximum: int = 0xFFFF) -> list[int]:
         """An attribute that must be a list of a length with every number in a range."""
@@ -109,6 +132,18 @@ class Lowered:
     operands: tuple[Operand, ...]
 
 
+class Walk(NamedTuple):
+    """Elements taken one after another along an axis of an operand.
+
+    Attributes:
+        axis: the axis.
+        lines: how often an element of the output begins anew.
+    """
+
+    axis: int
+    lines: int
+
+
 class Operator(ABC):
     """One operator of the format.
 
@@ -119,8 +154,8 @@ class Operator(ABC):
             (`u8`, `u32`, `i32`, with a star for a list).
         gathers: whether one element needs many elements of an operand, which then wants to be committed.
         contracts: whether it sums products, as many as it reads elements of its first operand.
-        packs: whether the contract multiplies elements of its first two operands many at a time if they are
-            bytes in row-major order.
+        packs: layouts of the first two operands in which the contract multiplies their elements many at a
+            time, if they are committed bytes; empty if it never does.
     """
 
     opcode: ClassVar[Opcode]
@@ -128,7 +163,7 @@ class Operator(ABC):
     schema: ClassVar[tuple[tuple[str, str], ...]] = ()
     gathers: ClassVar[bool] = False
     contracts: ClassVar[bool] = False
-    packs: ClassVar[bool] = False
+    packs: ClassVar[tuple[tuple[int, ...], ...]] = ()
 
     @abstractmethod
     def lower(self, source: Source) -> Lowered:
@@ -150,6 +185,10 @@ class Operator(ABC):
     @abstractmethod
     def boxes(self, entry: Entry, box: Box) -> tuple[Box | None, ...]:
         """Block of each operand that covers what a block of the output needs; None if no block does."""
+
+    def walks(self, entry: Entry) -> tuple[Walk | None, ...]:
+        """How the contract goes through each operand; None if it finds each element anew."""
+        return (None,) * len(entry.inputs)
 
     def layouts(self, entry: Entry) -> tuple[tuple[int, ...], ...]:
         """Axis order of each operand that makes what one element reads contiguous; empty for row-major."""

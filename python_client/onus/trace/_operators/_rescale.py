@@ -36,9 +36,7 @@ class Rescale(Operator):
     def lower(self, source: Source) -> Lowered:
         source.operands(5)
         operand = source.tensor(0, DType.INT8, DType.INT16, DType.INT32, DType.INT48)
-        if source.dtype not in (DType.INT8, DType.INT16, DType.INT32):
-            source.makes(DType.INT8, operand.shape)
-        source.makes(source.dtype, operand.shape)
+        source.makes((DType.INT8, DType.INT16, DType.INT32), operand.shape)
         scale32, per_channel, from_unsigned, to_unsigned = (
             bool(source.attributes[name])
             for name in ("Scale32", "PerChannel", "InputUnsigned", "OutputUnsigned")
@@ -90,7 +88,7 @@ class Rescale(Operator):
         return min(max(value, low), high)
 
     def boxes(self, entry: Entry, box: Box) -> tuple[Box | None, ...]:
-        return (box, (box[-1],))[: len(entry.inputs)]
+        return (box, box[-1:])[: len(entry.inputs)]
 
     @staticmethod
     def _check_signs(source: Source, dtype: DType, *, from_unsigned: bool, to_unsigned: bool) -> None:

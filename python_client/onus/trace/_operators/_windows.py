@@ -1,4 +1,4 @@
-"""Windows that slide over the two middle axes of N, H, W, C."""
+"""Windows that slide over the axes of an image between its first and its last."""
 
 from __future__ import annotations
 
@@ -10,67 +10,50 @@ from onus.trace._entry import Entry
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One of the two directions of a window.
+    """One of the directions of a window.
 
     Attributes:
         size: elements of the input.
-        outputs: positions of the window.
         kernel: cells of the window.
-        stride: distance between two positions.
-        dilation: distance between two cells.
+        stride: distance between two positions of the window.
+        dilation: distance between two cells; negative if the window is walked backwards.
         pad: cells before the first element.
-        pad_end: cells after the last element.
+        spread: distances are those in an input with its elements this far apart.
     """
 
     size: int
-    outputs: int
     kernel: int
     stride: int
     dilation: int
     pad: int
-    pad_end: int
+    spread: int = 1
 
     def cells(self, output: int) -> Iterator[tuple[int, int]]:
         """(cell, position in the input) of the cells that lie inside, at one position of the window."""
         start = output * self.stride - self.pad
         for cell in range(self.kernel):
-            position = start + cell * self.dilation
-            if 0 <= position < self.size:
+            position, between = divmod(start + cell * self.dilation, self.spread)
+            if not between and 0 <= position < self.size:
                 yield cell, position
 
     def extent(self, outputs: int) -> int:
         """Elements from the first to the last that some neighbouring positions need."""
-        needed = (outputs - 1) * self.stride + (self.kernel - 1) * self.dilation + 1
-        return min(needed, self.size)
+        distance = (outputs - 1) * self.stride + (self.kernel - 1) * abs(self.dilation)
+        return min(distance // self.spread + 1, self.size)
+
+    @property
+    def most(self) -> int:
+        """Most cells with an element, at any position."""
+        return -(-self.kernel // self.spread)
 
 
 def window(entry: Entry, kernel_y: int, kernel_x: int) -> tuple[Axis, Axis]:
     """The window of an entry: vertical and horizontal."""
-    attributes, (_, height, width, _), (_, rows, columns, _) = (
-        entry.attributes,
-        entry.inputs[0].shape,
-        entry.output.shape,
+    get, (height, width) = entry.attributes.get, entry.inputs[0].shape[-3:-1]
+    return (
+        Axis(height, kernel_y, get("stride_y", 1), get("dilation_y", 1), get("pad_top", 0)),
+        Axis(width, kernel_x, get("stride_x", 1), get("dilation_x", 1), get("pad_left", 0)),
     )
-    get = attributes.get
-    vertical = Axis(
-        height,
-        rows,
-        kernel_y,
-        attributes["stride_y"],
-        get("dilation_y", 1),
-        attributes["pad_top"],
-        attributes["pad_bottom"],
-    )
-    horizontal = Axis(
-        width,
-        columns,
-        kernel_x,
-        attributes["stride_x"],
-        get("dilation_x", 1),
-        attributes["pad_left"],
-        attributes["pad_right"],
-    )
-    return vertical, horizontal
 
 
 def positions(size: int, kernel: int, stride: int, pads: int, dilation: int = 1) -> int | None:

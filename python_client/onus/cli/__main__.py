@@ -1,0 +1,3 @@
+from onus.cli import main
+
+main()

@@ -1,0 +1,351 @@
+"""One round at a time."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from onus.chain import ContractReverted
+from onus.client import Onus
+from onus.protocol import BatchStatus, FaultKind, OnusError, Opening
+from onus.store import SeenStage
+from onus.trace import Alteration, PositionError, Program, Trace, element_evidence, evidence, find_fault
+from onus.watcher import Watcher
+from scripts.build import load
+from scripts.drill.field import Committed, Field
+
+__all__ = [
+    "Drill",
+    "DrillError",
+    "Move",
+    "Round",
+    "WithholdingNotSupported",
+    "another_value",
+    "random_alteration",
+    "summary",
+]
+
+_RECEIPTS: Final = 4
+_MOST_STEPS: Final = 200
+_ACCUSATIONS: Final = 8
+_ACCUSER: Final = "payer 2"
+
+
+class DrillError(OnusError):
+    """A drill cannot be held."""
+
+
+class WithholdingNotSupported(DrillError):
+    """An operator that answers forced reveals only: the contracts cannot force them yet."""
+
+    def __init__(self) -> None:
+        super().__init__("an operator that withholds cannot be drilled: reveals cannot be forced yet")
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One transaction.
+
+    Attributes:
+        sender: who.
+        function: of which contract, `Contract.function`.
+        gas: of the whole transaction.
+    """
+
+    sender: str
+    function: str
+    gas: int
+
+
+@dataclass(slots=True)
+class Round:
+    """What came of one round.
+
+    Attributes:
+        alteration: what was altered; None if the trace was honest.
+        leaf: the receipt concerned.
+        won: whether the honest side won: the watcher if something was altered, otherwise the operator.
+        verdict: what happened, in words.
+        slot: of the element that was proven wrong.
+        element: its row-major index.
+        slashed: what the operator lost, in token base units.
+        moves: transactions after the commit.
+    """
+
+    alteration: Alteration | None
+    leaf: int
+    won: bool = False
+    verdict: str = ""
+    slot: int | None = None
+    element: int | None = None
+    slashed: int = 0
+    moves: list[Move] = field(default_factory=list)
+
+    @property
+    def gas(self) -> int:
+        """Of all transactions of the dispute."""
+        return sum(move.gas for move in self.moves)
+
+    @property
+    def rounds(self) -> int:
+        """Demands that the operator answered."""
+        return sum(move.function.startswith("Disputes.reveal") for move in self.moves)
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines; amounts are decimal text."""
+        altered = self.alteration
+        return {
+            "altered": altered and {"slot": altered.slot, "element": altered.element, "value": altered.value},
+            "leaf": self.leaf,
+            "won": self.won,
+            "verdict": self.verdict,
+            "slot": self.slot,
+            "element": self.element,
+            "slashed": str(self.slashed),
+            "rounds": self.rounds,
+            "gas": self.gas,
+            "transactions": [
+                {"sender": move.sender, "function": move.function, "gas": move.gas} for move in self.moves
+            ],
+        }
+
+
+def random_alteration(program: Program, honest: Trace, choose: random.Random) -> Alteration:
+    """An element of any slot that an operator makes, with another value than the honest one."""
+    slot = choose.randrange(len(program.inputs), len(program.slots))
+    count = program.slots[slot].count
+    # Ends and the last, partial chunk as often as anything else.
+    element = choose.choice((0, count - 1, max(0, count - 1 - choose.randrange(32)), choose.randrange(count)))
+    return another_value(program, honest, slot, element, choose)
+
+
+def another_value(
+    program: Program, honest: Trace, slot: int, element: int, choose: random.Random
+) -> Alteration:
+    """Another value for an element: one more or less, an end of the type, or any.
+
+    Raises:
+        PositionError: there is no such element, or no operator makes it.
+    """
+    descriptor = program.producer(slot).output
+    if not 0 <= element < descriptor.count:
+        raise PositionError("element", element, descriptor.count)
+    dtype, value = descriptor.dtype, int(honest.tensors[slot].reshape(-1)[element])
+    candidates = [
+        *(dtype.wrap(value + 1), dtype.wrap(value - 1)),
+        *(dtype.minimum, dtype.maximum, choose.randint(dtype.minimum, dtype.maximum)),
+    ]
+    return Alteration(slot, element, choose.choice([each for each in candidates if each != value]))
+
+
+class Drill:
+    """Rounds over one input.
+
+    Args:
+        field: where.
+        data: the input in committed form.
+        seed: of everything that is chosen at random.
+    """
+
+    def __init__(self, field: Field, data: bytes, *, seed: int = 0) -> None:
+        self._field = field
+        self._data = data
+        self._choose = random.Random(seed)
+        self._engine = field.model.engine
+        self.honest: Trace = self._engine.run_encoded([data])[0]
+        self._numbers = itertools.count()
+        self._names = _functions()
+
+    @property
+    def program(self) -> Program:
+        """The model."""
+        return self._field.model.program
+
+    def random_alteration(self) -> Alteration:
+        """See `random_alteration`."""
+        return random_alteration(self.program, self.honest, self._choose)
+
+    def alteration(self, slot: int, element: int) -> Alteration:
+        """Another value for an element; raises `PositionError`."""
+        return another_value(self.program, self.honest, slot, element, self._choose)
+
+    def altered(self, alteration: Alteration) -> Round:
+        """One receipt of a batch has an altered trace; what follows from it in the trace is consistent.
+
+        Won if the watcher finds it at the altered element, and the contract takes the operator's stake.
+        """
+        wrong = self._engine.run_encoded([self._data], alter=alteration)[0]
+        with self._field.round():
+            committed, leaf = self._commit(wrong)
+            outcome = Round(alteration, leaf)
+            before = self._stake()
+            with self._watcher(committed) as watcher:
+                self._step(watcher, committed)
+                accused = watcher.store.challenges()
+                verdicts = watcher.store.verdicts(committed.batch_id)
+            outcome.moves = self._moves(committed)
+            outcome.slashed = before - self._stake()
+            status = self._status(committed)
+            if accused:
+                found = verdicts[leaf]
+                outcome.slot, outcome.element, outcome.verdict = found.slot, found.element, accused[0].note
+            else:
+                outcome.verdict = "; ".join(dict.fromkeys(str(each.kind) for each in verdicts)) or "unseen"
+            expected = committed.batch.header.count * committed.batch.header.stake
+            floor = self._field.world.manifest.first_params.min_batch_stake
+            outcome.won = (
+                status is BatchStatus.FAULTY
+                and (outcome.slot, outcome.element) == (alteration.slot, alteration.element)
+                and outcome.slashed == max(expected, floor)
+            )
+            return outcome
+
+    def unaltered(self) -> Round:
+        """The batch is right, and is accused all the same.
+
+        Won if the watcher finds nothing, no accusation is accepted, the batch becomes final and the operator
+        keeps its stake.
+        """
+        with self._field.round():
+            committed, leaf = self._commit(self.honest)
+            outcome = Round(None, leaf)
+            before = self._stake()
+            with self._watcher(committed) as watcher:
+                self._step(watcher, committed)
+                seen = watcher.store.batch(committed.batch_id)
+                is_quiet = seen.stage is SeenStage.SOUND and not watcher.store.challenges()
+            accepted = self._accuse(committed, leaf)
+            self._finalize(committed)
+            outcome.moves = self._moves(committed)
+            outcome.slashed = before - self._stake()
+            is_final = self._status(committed) is BatchStatus.FINAL
+            outcome.won = is_quiet and not accepted and is_final and outcome.slashed == 0
+            outcome.verdict = (
+                f"{'sound' if is_quiet else 'accused by the watcher'}, "
+                f"{accepted} of {_ACCUSATIONS} accusations accepted, {'final' if is_final else 'not final'}"
+            )
+            return outcome
+
+    # ---- parts of a round --------------------------------------------------------------------------------
+
+    def _commit(self, accused: Trace) -> tuple[Committed, int]:
+        leaf = self._choose.randrange(_RECEIPTS)
+        traces = [accused if index == leaf else self.honest for index in range(_RECEIPTS)]
+        return self._field.commit([self._data] * _RECEIPTS, traces), leaf
+
+    @contextmanager
+    def _watcher(self, committed: Committed) -> Iterator[Watcher]:
+        """The real one; stepped here, not by a thread of its own."""
+        watcher = Watcher(
+            self._field.client("watcher"),
+            library=self._field.library,
+            database=f"sqlite:///{self._field.folder / f'watcher-{next(self._numbers)}.db'}",
+            source=self._field,
+            start_block=committed.number,
+        )
+        try:
+            yield watcher
+        finally:
+            watcher.stop()
+
+    def _step(self, watcher: Watcher, committed: Committed) -> None:
+        """Lets the watcher work until the batch is decided, or it has nothing to do any more."""
+        for _ in range(_MOST_STEPS):
+            idle = watcher.step().is_idle
+            if self._status(committed).is_decided or (idle and not watcher.store.challenges()):
+                return
+            # The next move has to be in a later block, and a block needs a second.
+            self._field.chain.advance(1)
+        raise DrillError(f"the watcher did not come to an end within {_MOST_STEPS} steps")
+
+    def _accuse(self, committed: Committed, leaf: int) -> int:
+        """A challenge of an honest receipt, with whatever might pass for evidence; how much was accepted."""
+        accuser, header = self._field.client(_ACCUSER), committed.batch.header
+        opening = Opening(leaf_index=leaf, salt=secrets.token_bytes(32))
+        accuser.disputes.challenge(header, opening)
+        self._field.chain.advance(1)
+        accuser.disputes.open(header, opening)
+        accepted = sum(
+            self._is_accepted(accuser, committed, opening, self._false_evidence())
+            for _ in range(_ACCUSATIONS)
+        )
+        # Its clock runs out, and anybody may say so.
+        key = accuser.disputes.key_of(opening)
+        _, deadline = accuser.disputes.clock_of(header, key=key)
+        self._field.chain.advance_to(deadline)
+        accuser.disputes.timeout(header, key)
+        return accepted
+
+    def _is_accepted(self, accuser: Onus, committed: Committed, opening: Opening, shown: bytes) -> bool:
+        try:
+            accuser.disputes.preview(
+                committed.batch.header,
+                salt=opening.salt,
+                proof=committed.batch.proof(opening.leaf_index),
+                kind=FaultKind.EXECUTION,
+                evidence=shown,
+            )
+        except ContractReverted:
+            return False
+        return True
+
+    def _false_evidence(self) -> bytes:
+        """Right elements, faults of another execution, and bits changed in either."""
+        if self._choose.random() < 0.5:
+            slot = self._choose.randrange(len(self.program.inputs), len(self.program.slots))
+            element = self._choose.randrange(self.program.slots[slot].count)
+            shown = element_evidence(self.honest, slot, element, check=False)
+        else:
+            other = self._engine.run_encoded([self._data], alter=self.random_alteration())[0]
+            fault = find_fault(self.honest, other)
+            assert fault is not None
+            shown = evidence(other, fault)
+        if self._choose.random() < 0.5:
+            flipped = bytearray(shown)
+            flipped[self._choose.randrange(len(flipped))] ^= 1 << self._choose.randrange(8)
+            shown = bytes(flipped)
+        return shown
+
+    def _finalize(self, committed: Committed) -> None:
+        reader = self._field.client("deployer")
+        self._field.chain.advance_to(reader.settlement.batch_of(committed.batch_id).window_ends_at)
+        reader.settlement.finalize([committed.batch.header])
+
+    def _status(self, committed: Committed) -> BatchStatus:
+        return self._field.reader.settlement.batch_of(committed.batch_id).status
+
+    def _stake(self) -> int:
+        return self._field.reader.operators.state_of(self._field.operator).stake
+
+    def _moves(self, committed: Committed) -> list[Move]:
+        rpc, world = self._field.reader.rpc, self._field.world
+        moves = []
+        for number in range(committed.number + 1, rpc.block().number + 1):
+            for sent in rpc.request("eth_getBlockByNumber", hex(number), True)["transactions"]:
+                receipt = rpc.receipt(sent["hash"])
+                assert receipt is not None
+                function = self._names.get(sent["input"][:10], sent["input"][:10])
+                moves.append(Move(world.name_of(sent["from"]), function, receipt.gas_used))
+        return moves
+
+
+def _functions() -> Mapping[str, str]:
+    """Names of functions by selector, as calldata begins with it."""
+    artifacts = load(["Disputes", "Settlement"])
+    return {
+        selector: f"{name}.{signature.partition('(')[0]}"
+        for name in ("Disputes", "Settlement")
+        for signature, selector in artifacts[name].selectors.items()
+    }
+
+
+def summary(rounds: Sequence[Round]) -> str:
+    """A line."""
+    won = sum(each.won for each in rounds)
+    most = max((each.gas for each in rounds), default=0)
+    return f"the honest side won {won} of {len(rounds)} rounds; the dearest cost {most:,} gas altogether"
