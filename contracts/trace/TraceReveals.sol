@@ -16,8 +16,6 @@ abstract contract TraceReveals is IVerifier {
 
     /// @dev Levels that one answer spans: 64 children.
     uint256 private constant SPAN = 6;
-    /// @dev Chunks of one run.
-    uint256 private constant RUN = 64;
 
     /// @inheritdoc IVerifier
     function demandSize(ModelCommitment calldata model, Position calldata position, TensorWitness calldata witness)
@@ -40,7 +38,9 @@ abstract contract TraceReveals is IVerifier {
         size = _sizeOf(model, position.slot, witness);
         uint256 chunks = chunksOf(size);
         if (kind == DemandKind.TensorNodes || kind == DemandKind.InputNodes) _checkNode(position, chunks);
-        else if (position.level != 0 || position.index % RUN != 0 || position.index >= chunks) _badPosition(position);
+        else if (position.level > SPAN || position.index >= chunks || position.index % _run(position.level) != 0) {
+            _badPosition(position);
+        }
     }
 
     /// @inheritdoc IVerifier
@@ -67,10 +67,16 @@ abstract contract TraceReveals is IVerifier {
         returns (bytes32 node, uint256 level, uint256 index)
     {
         if (demand.kind == DemandKind.Chunks || demand.kind == DemandKind.InputChunks) {
-            level = depth < SPAN ? depth : SPAN;
+            level = SPAN - demand.level;
+            if (depth < level) level = depth;
             return (_foldChunks(demand, data, level), level, demand.index >> level);
         }
         return (_foldNodes(leaves, demand.level, demand.index, data), demand.level, demand.index);
+    }
+
+    /// @dev Chunks of a run.
+    function _run(uint256 level) private pure returns (uint256) {
+        return (1 << SPAN) >> level;
     }
 
     /// @notice Chunks of a tensor of `size` bytes.
@@ -105,7 +111,7 @@ abstract contract TraceReveals is IVerifier {
     /// @dev The node over a run of chunks, zero bytes and zero words beyond the real ones.
     function _foldChunks(Demand calldata demand, bytes calldata data, uint256 level) private pure returns (bytes32) {
         uint256 start = uint256(demand.index) * MerkleTree.CHUNK;
-        uint256 most = RUN * MerkleTree.CHUNK;
+        uint256 most = _run(demand.level) * MerkleTree.CHUNK;
         uint256 length = demand.size - start < most ? demand.size - start : most;
         if (data.length != length) revert Verifier_WrongLength(length, data.length);
         return MerkleTree.fold(MerkleTree.chunkHashes(data), level, 0);

@@ -20,8 +20,8 @@ enum DemandKind {
 /// @param kind what
 /// @param slot trace slot of the tensor; 0 for Receipt, Request and TraceNodes
 /// @param level nodes: level of the node (leaves are 0, at least 1 here) whose descendants are wanted, six levels
-/// below it or its leaves; chunks: 0
-/// @param index nodes: index of that node in its level; chunks: the first one of the run, a multiple of 64
+/// below it or its leaves; chunks: the run has 64 >> level of them
+/// @param index nodes: index of that node in its level; chunks: the first one of the run, a multiple of its length
 struct Position {
     DemandKind kind;
     uint16 slot;

@@ -90,7 +90,7 @@ def demand_size(
     if kind in NODES:
         exists = 1 <= level <= depth_of(leaves) and index < real(leaves, level)
     else:
-        exists = level == 0 and index % (1 << SPAN) == 0 and index < leaves
+        exists = level <= SPAN and index % (64 >> level) == 0 and index < leaves
     return (size, above) if exists else nowhere
 
 
@@ -122,10 +122,10 @@ def check_answer(root: bytes, demand: Demand, data: bytes, path: Sequence[bytes]
     leaves = demand.size if of_trace else chunks_of(demand.size)
     depth = depth_of(leaves)
     if demand.kind in RUNS:
-        level = min(SPAN, depth)
+        level = min(SPAN - demand.level, depth)
         index = demand.index >> level
         start = demand.index * CHUNK
-        expected = min(demand.size - start, CHUNK << SPAN)
+        expected = min(demand.size - start, CHUNK * (64 >> demand.level))
         below, nodes = 0, [keccak256(chunk) for chunk in chunked(data)]
     else:
         level, index = demand.level, demand.index
@@ -225,16 +225,17 @@ class Committed:
                 for level in range(1, depth_of(leaves) + 1):
                     for index in range(real(leaves, level)):
                         yield Position(kind=nodes, slot=slot, level=level, index=index)
-                for index in range(0, leaves, 1 << SPAN):
-                    yield Position(kind=run, slot=slot, index=index)
+                for level in range(SPAN + 1):
+                    for index in range(0, leaves, 64 >> level):
+                        yield Position(kind=run, slot=slot, level=level, index=index)
 
     def answer(self, position: Position) -> tuple[bytes, tuple[bytes, ...]]:
         """Data and path: what stands there, and its siblings up to the root."""
         kind, slot, level, index = position.kind, position.slot, position.level, position.index
         tree = self.trace if kind is DemandKind.TRACE_NODES else self.trees[slot]
         if kind in RUNS:
-            data = self.tensors[slot][index * CHUNK : (index + (1 << SPAN)) * CHUNK]
-            level = min(SPAN, len(tree) - 1)
+            data = self.tensors[slot][index * CHUNK : (index + (64 >> level)) * CHUNK]
+            level = min(SPAN - level, len(tree) - 1)
             index >>= level
         else:
             leaves = (

@@ -71,7 +71,11 @@ def positions(program: Program) -> list[Position]:
             *([(DemandKind.INPUT_NODES, DemandKind.INPUT_CHUNKS)] if is_input else []),
         ):
             found += _nodes(nodes, slot, descriptor.chunks)
-            found += [Position(kind=chunks, slot=slot, index=at) for at in range(0, descriptor.chunks, 64)]
+            found += [
+                Position(kind=chunks, slot=slot, level=level, index=at)
+                for level in range(7)
+                for at in range(0, descriptor.chunks, 64 >> level)
+            ]
     return found
 
 
@@ -87,7 +91,7 @@ def top(program: Program, position: Position, data: bytes) -> tuple[bytes, int, 
     """The node over an answer, folded with zeros by plain hashing: node, level, index."""
     if position.kind in (DemandKind.CHUNKS, DemandKind.INPUT_CHUNKS):
         nodes = [keccak256(data[at : at + CHUNK].ljust(CHUNK, b"\0")) for at in range(0, len(data), CHUNK)]
-        span = level = min(6, program.slots[position.slot].depth)
+        span = level = min(6 - position.level, program.slots[position.slot].depth)
         index = position.index >> level
     else:
         nodes = [data[at : at + 32] for at in range(0, len(data), 32)]
@@ -151,7 +155,8 @@ BAD = [
     Position(kind=DemandKind.TENSOR_NODES, slot=1, level=1, index=4),
     Position(kind=DemandKind.CHUNKS, slot=1, index=1),
     Position(kind=DemandKind.CHUNKS, slot=1, index=64),
-    Position(kind=DemandKind.CHUNKS, slot=1, level=1),
+    Position(kind=DemandKind.CHUNKS, slot=1, level=7),
+    Position(kind=DemandKind.CHUNKS, slot=1, level=4, index=2),
     Position(kind=DemandKind.INPUT_CHUNKS, slot=1),
 ]
 

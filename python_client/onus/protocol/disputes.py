@@ -85,8 +85,9 @@ class Position(Struct):
         kind: what.
         slot: trace slot of the tensor; 0 for RECEIPT, REQUEST and TRACE_NODES.
         level: nodes: level of the node (leaves are 0, at least 1 here) whose descendants are wanted, six
-            levels below it or its leaves; chunks: 0.
-        index: nodes: index of that node in its level; chunks: the first one of the run, a multiple of 64.
+            levels below it or its leaves; chunks: the run has 64 >> level of them.
+        index: nodes: index of that node in its level; chunks: the first one of the run, a multiple of its
+            length.
     """
 
     kind: DemandKind

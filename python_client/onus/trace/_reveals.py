@@ -88,11 +88,12 @@ def answer_of(trace: Trace, position: Position) -> Part:
         raise PositionError("input", slot, len(trace.program.inputs))
     descriptor = trace.descriptor(slot)
     if kind in _CHUNK_KINDS:
-        if index % RUN or level:
+        run = RUN >> level
+        if not run or index % run:
             raise PositionError("run of chunks", index, descriptor.chunks)
         trace.chunks(slot, index, 1)
-        data = trace.committed(slot)[index * CHUNK : (index + RUN) * CHUNK]
-        level = min(SPAN, descriptor.depth)
+        data = trace.committed(slot)[index * CHUNK : (index + run) * CHUNK]
+        level = min(SPAN - level, descriptor.depth)
         index >>= level
     else:
         data = b"".join(trace.tensor_nodes(slot, *_below(descriptor.chunks, level, index)))
@@ -223,11 +224,17 @@ def _wrong_element(partial: PartialTrace, slot: int) -> int:
         return own.tensor_node(slot, level, index)
 
     top = Position(kind=DemandKind.TENSOR_NODES, slot=slot)
-    # A run of chunks shows all that a demand for the nodes above it could.
-    bottom = min(SPAN, descriptor.depth)
-    run = _first_wrong(top, descriptor.chunks, theirs, ours, bottom=bottom)
-    for chunk in range(run * RUN, min((run + 1) * RUN, descriptor.chunks)):
-        committed = partial.chunk(slot, chunk)
+    # A run of chunks shows all that a demand for the nodes above it could; of a larger tensor it is what lies
+    # below one node of the last answer.
+    depth = descriptor.depth
+    bottom = depth if depth <= SPAN else min(SPAN, depth - SPAN)
+    first = _first_wrong(top, descriptor.chunks, theirs, ours, bottom=bottom) << bottom
+    for chunk in range(first, min(first + (1 << bottom), descriptor.chunks)):
+        try:
+            committed = partial.chunk(slot, chunk)
+        except NotRevealed as error:
+            halved = 0 if depth <= SPAN else SPAN - bottom
+            raise _Wanted(Position(kind=DemandKind.CHUNKS, slot=slot, level=halved, index=first)) from error
         element = differing_element(descriptor, own.chunk(slot, chunk), committed, first_chunk=chunk)
         if element is not None:
             return element
