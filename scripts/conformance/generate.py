@@ -19,7 +19,7 @@ import tosa_reference_model
 
 from scripts.build import ROOT
 
-__all__ = ["OPERATORS", "Case", "GeneratorFailed", "Question", "generate", "read"]
+__all__ = ["OPERATORS", "Case", "GeneratorFailed", "Question", "generate", "questions_of", "read"]
 
 OPERATORS: Final = tuple(
     """
@@ -153,6 +153,39 @@ def _read(path: Path) -> Case:
     )
 
 
+def questions_of(path: Path, inputs: Sequence[Path]) -> tuple[Question, ...]:
+    """How the reference model can be asked about a model; writes the files for it beside the model's.
+
+    Args:
+        path: the model.
+        inputs: files of its inputs.
+    """
+    from scripts.conformance._files import ModelFile, closed, held
+
+    file = ModelFile(path)
+    is_held = any(file.dtype(name) in _NOT_TAKEN for name in file.inputs)
+
+    def write(name: str, data: bytes) -> Path:
+        made = path.with_name(f"{path.stem}-{name}.tosa")
+        made.write_bytes(data)
+        return made
+
+    asked: Iterator[Path] = iter([path])
+    if any(file.dtype(name) == "INT48" for name in file.outputs):
+        asked = (
+            write(f"closed-{shift}", closed(path, multiplier=multiplier, shift=shift))
+            for multiplier, shift in _CLOSINGS
+        )
+    questions = []
+    for each in asked:
+        reference = each
+        if is_held:
+            values = [np.load(name).reshape(-1).tolist() for name in inputs]
+            reference = write(f"held-{each.stem}", held(each, values))
+        questions.append(Question(each, reference, is_held))
+    return tuple(questions)
+
+
 def _arguments(folder: Path, seed: int, ranks: Sequence[str]) -> list[str]:
     library = Path(tosa_reference_model.__file__).parent / "libtosa_reference_generate_lib.so"
     return [
@@ -197,7 +230,7 @@ def _run_generator(arguments: Sequence[str]) -> int:
 
 def _prepare(folder: Path) -> None:
     """Writes down what a test is about, and the files that are needed to ask the reference model."""
-    from scripts.conformance._files import ModelFile, closed, held, with_an_input
+    from scripts.conformance._files import ModelFile, with_an_input
 
     path = folder / "test.tosa"
     file = ModelFile(path)
@@ -207,26 +240,10 @@ def _prepare(folder: Path) -> None:
         path.write_bytes(with_an_input(path))
         np.save(folder / "beside.npy", np.array([7], np.int8))
         inputs, file = ["beside.npy"], ModelFile(path)
-    is_held = any(file.dtype(name) in _NOT_TAKEN for name in file.inputs)
-    is_wide_out = any(file.dtype(name) == "INT48" for name in file.outputs)
-
-    def write(name: str, data: bytes) -> Path:
-        (folder / name).write_bytes(data)
-        return folder / name
-
-    asked: Iterator[Path] = iter([path])
-    if is_wide_out:
-        asked = (
-            write(f"closed-{shift}.tosa", closed(path, multiplier=multiplier, shift=shift))
-            for multiplier, shift in _CLOSINGS
-        )
-    questions = []
-    for each in asked:
-        reference = each
-        if is_held:
-            values = [np.load(folder / name).reshape(-1).tolist() for name in inputs]
-            reference = write(f"held-{each.name}", held(each, values))
-        questions.append({"engine": each.name, "reference": reference.name, "is_held": is_held})
+    questions = [
+        {"engine": each.engine.name, "reference": each.reference.name, "is_held": each.is_held}
+        for each in questions_of(path, [folder / name for name in inputs])
+    ]
     facts = {
         "operator": operator.op.name,
         "types": _types(file, operator),

@@ -24,6 +24,7 @@ class Model:
         types: type of each tensor.
         inputs: names of the inputs.
         outputs: names of the outputs.
+        read: names of the tensors that operators read.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class Model:
         self.types: dict[str, Type] = {}
         self.inputs: list[str] = []
         self.outputs: list[str] = []
+        self.read: set[str] = set()
 
     def _name(self, kind: str) -> str:
         return f"{kind}{len(self.shapes)}"
@@ -77,6 +79,7 @@ class Model:
         """Any operator with one output."""
         name = self._tensor(self._name("tensor"), shape, dtype)
         self._graph.addOperator(op, list(inputs), [name], attribute)
+        self.read.update(inputs)
         return name
 
     def serialize(self) -> bytes:
@@ -450,9 +453,10 @@ class RandomModel:
     Args:
         seed: the same gives the same model.
         operators: number of operators, besides those that make types fit.
+        whole: whether every operator reaches an output; otherwise what does not is for the compiler to drop.
     """
 
-    def __init__(self, seed: int, operators: int = 8) -> None:
+    def __init__(self, seed: int, operators: int = 8, *, whole: bool = False) -> None:
         self.random = np.random.default_rng(seed)
         self.model = Model()
         r = self.random
@@ -462,6 +466,10 @@ class RandomModel:
         ]
         for _ in range(operators):
             self._step()
+        if whole:
+            for name in self.alive:
+                if name not in self.model.read and name not in self.model.inputs:
+                    self.model.output(name)
         # The last tensor, now and then others: inputs, the same twice, some that are read by others.
         for name in [self.alive[-1], *(self._any() for _ in range(r.integers(0, 3)))]:
             self.model.output(name)
@@ -503,16 +511,16 @@ class RandomModel:
         # There is always an input of 8 or 16 bits to move.
         options = [self._rescale, self._reshape, self._transpose, self._identity, self._movement]
         if self._has(Type.INT8, Type.INT16, rank=3):
-            options += [self._matmul, self._matmul, self._gather]
+            options += [self._matmul, self._matmul, self._gather, self._scatter]
         if self._has(Type.INT8, Type.INT16, rank=4):
             options += [self._conv2d, self._conv2d, self._depthwise, self._pool]
-            options += [self._transpose_conv2d, self._resize]
+            options += [self._transpose_conv2d, self._resize, self._conv3d]
         if self._has(Type.INT8, Type.INT16):
             options += [self._clamp, self._table]
         if self._has(Type.INT32):
             options += [self._binary, self._binary, self._comparison]
         if self._has(Type.BOOL):
-            options.append(self._logical)
+            options += [self._logical] * 3
         options += [self._unary, self._bitwise, self._reduction, self._cast]
         made = options[self.random.integers(len(options))]()
         self.alive.append(made)
@@ -579,6 +587,25 @@ class RandomModel:
         )
         return self._narrowed(made)
 
+    def _conv3d(self) -> str:
+        r, model = self.random, self.model
+        source = self._any(Type.INT8, Type.INT16, rank=4)
+        # The images of a batch are the depth of one.
+        shape = (1, *model.shapes[source])
+        windows = [self._window(size, dilations=True) for size in shape[1:4]]
+        outputs = int(r.choice((1, 3, 18)))
+        narrow = model.types[source] is Type.INT8
+        made = model.conv3d(
+            model.reshape(source, shape),
+            random_values(r, (outputs, *(kernel for kernel, *_ in windows), shape[4]), Type.INT8),
+            random_values(r, (outputs,), Type.INT32),
+            pad=[pad for *_, first, last in windows for pad in (first, last)],
+            stride=[stride for _, stride, *_ in windows],
+            dilation=[dilation for _, _, dilation, *_ in windows],
+            zero_points=(int(r.integers(-128, 128)) if narrow else 0, int(r.integers(-128, 128))),
+        )
+        return self._narrowed(made)
+
     def _resize(self) -> str:
         r, model = self.random, self.model
         source = self._any(Type.INT8, Type.INT16, rank=4)
@@ -596,6 +623,16 @@ class RandomModel:
         batch, choices, _ = model.shapes[values]
         indices = r.integers(0, choices, (batch, int(r.integers(1, 5))))
         return model.gather(values, model.constant(indices, Type.INT32))
+
+    def _scatter(self) -> str:
+        r, model = self.random, self.model
+        values = self._any(Type.INT8, Type.INT16, rank=3)
+        batch, choices, channels = model.shapes[values]
+        count, dtype = int(r.integers(1, choices + 1)), model.types[values]
+        # TOSA defines no result where a row is written twice.
+        indices = np.stack([r.permutation(choices)[:count] for _ in range(batch)])
+        rows = model.constant(random_values(r, (batch, count, channels), dtype), dtype)
+        return model.scatter(values, model.constant(indices, Type.INT32), rows)
 
     def _narrowed(self, source: str) -> str:
         """A sum back to 8 or 16 bits, often in range."""
