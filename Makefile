@@ -12,7 +12,7 @@ export OPENBLAS_NUM_THREADS := 1
 export NUMBA_CACHE_DIR := $(ROOT)/.build/numba
 export PYTHONPATH := $(ROOT)
 
-.PHONY: devnet setup build bindings sizes demo test test-deep conformance bench bench-gas bench-engine lint format slither lock clean help
+.PHONY: devnet setup build bindings sizes demo test test-deep conformance bench bench-gas bench-engine lint format slither mutate lock clean help
 
 setup: ## install tools and dependencies into this folder
 	@scripts/setup.sh
@@ -45,25 +45,30 @@ bench: bench-gas bench-engine ## measure everything into benchmarks/results
 
 bench-gas: build ## gas and code sizes
 	@python -m benchmarks.gas $(ARGS)
+	@python -m benchmarks.griefing $(ARGS)
 
 bench-engine: build ## speed of the engine
 	@python -m benchmarks.engine $(ARGS)
 
-lint: setup ## format, types, compiler warnings
+lint: setup ## format, types, compiler warnings, static analysis
 	ruff check .
 	ruff format --check .
 	mypy
 	forge fmt --check
 	forge lint --severity high --severity med --deny warnings
 	python -m scripts.build --strict
+	python -m scripts.slither
 
 format: setup ## rewrite Python and Solidity in the project's style
 	ruff check --fix .
 	ruff format .
 	forge fmt
 
-slither: setup ## static analysis of the contracts
-	@scripts/slither.sh
+mutate: build ## mutants of the contracts; ARGS="--sample 25 --seed 1"
+	@python -m scripts.mutate $(ARGS)
+
+slither: setup ## static analysis of the contracts; every finding is fixed or answered
+	@python -m scripts.slither
 
 lock: setup ## resolve requirements.txt anew
 	uv pip compile pyproject.toml --extra node --extra dev --universal --python-version 3.11 \

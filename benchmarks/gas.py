@@ -24,15 +24,20 @@ import numpy as np
 from web3 import HTTPProvider, Web3
 
 from benchmarks.contraction import tosa
+from benchmarks.wide import clamp
 from onus.protocol import (
+    Answer,
     Batch,
     BatchHeader,
     Claim,
+    DemandKind,
     FaultKind,
     MerkleTree,
     ModelId,
     Parent,
+    Position,
     Receipt,
+    TensorWitness,
     keccak256,
     merkle,
 )
@@ -43,9 +48,13 @@ from onus.trace import (
     Entry,
     Opcode,
     Program,
+    Trace,
+    answer_of,
     compile_tosa,
+    descend,
     element_evidence,
     encode_inputs,
+    witness_of,
 )
 from scripts.anvil import Anvil
 from scripts.build import CODE_SIZE_LIMIT, ROOT, load
@@ -65,6 +74,8 @@ UMA_COMMIT = "UMA, assert to settle, one item: 246,633"
 BOUNDLESS_ITEM = "Boundless, an item in a batch of 8: 54,845"
 UMA_SETTLE = "UMA settle: 61,828"
 UMA_DISPUTE = "UMA dispute: 114,842"
+CARTESI_STEP = "Cartesi step: 90,175, over 92 steps"
+OPTIMISM = "Optimism: about 15 M and 73 levels"
 CARTESI_LEAF = "Cartesi leaf: 127,728, after 9 M of steps"
 BOUNDLESS_SLASH = "Boundless slash: 101,892"
 DEPLOYED = (
@@ -75,6 +86,8 @@ DEPLOYED = (
     "Escrow",
     "Settlement",
     "Disputes",
+    "Omissions",
+    "Reputation",
     "TraceVerifier",
 )
 
@@ -142,6 +155,11 @@ def measure() -> Results:
             *bench.disputing(),
             *bench.proving(),
             *bench.losing(),
+            *bench.revealing(),
+            *bench.in_a_hostile_dispute(),
+            *bench.omitting(),
+            *bench.quarantined(),
+            *bench.remembering(),
             *bench.at_256_payers(),
         )
     sizes = tuple(Size(name, artifacts[name].size) for name in DEPLOYED)
@@ -334,6 +352,121 @@ class _Bench:
         _, two = self._apart(lambda: (settled(w.alice), self._wait_for_jail(), settled(w.alice, w.bob))[-1])
         return [*rows, close, one, Row("settle, each further payer", two.gas - one.gas)]
 
+    def revealing(self) -> list[Row]:
+        """The largest answers there are, of a model with one large tensor, in a batch of 8,192."""
+        w = self.world
+        program = compile_tosa(clamp(64 * 1_024))
+        inputs = [np.random.default_rng(1).integers(-128, 128, (1, 1, 64 * 1_024)).astype(np.int8)]
+        trace = Engine(program, threads=1).run(inputs)[0]
+        dispute = self._dispute(program, trace)
+
+        def moved(position: Position) -> tuple[Tx, Tx]:
+            return dispute.demand(position), dispute.reveal(position)
+
+        receipt = moved(Position(kind=DemandKind.RECEIPT))
+        # 512 chunks: the node above 64 of its nodes, a run of 64 chunks.
+        nodes = moved(Position(kind=DemandKind.TENSOR_NODES, slot=1, level=9))
+        chunks = moved(Position(kind=DemandKind.CHUNKS, slot=1, index=64))
+        demanded = dispute.demand(Position(kind=DemandKind.CHUNKS, slot=0))
+        w.forward(w.params.operator_time)
+        silent = w.disputes.timeout(dispute.batch.header, dispute.sealed.key, sender=w.stranger)
+        self._wait_for_jail()
+        return [
+            Row("demand, first move", receipt[0].gas_used, 140_000, CARTESI_STEP),
+            Row("demand, of a tensor", max(nodes[0].gas_used, demanded.gas_used), 140_000, CARTESI_STEP),
+            Row("reveal, receipt", receipt[1].gas_used, 140_000, CARTESI_STEP),
+            Row("reveal, 64 nodes", nodes[1].gas_used, 140_000, CARTESI_STEP),
+            Row("reveal, 64 chunks of 128 bytes", chunks[1].gas_used),
+            Row("timeout, operator silent", silent.gas_used),
+        ]
+
+    def in_a_hostile_dispute(self) -> list[Row]:
+        """An operator that serves nothing: all transactions of both, from the challenge to the money."""
+        program = compile_tosa(_network("digits"))
+        random = np.random.default_rng(1)
+        inputs = [random.integers(-128, 128, (1, *program.inputs[0].shape)).astype(np.int8)]
+        engine = Engine(program, threads=1)
+        right = engine.run(inputs)[0]
+        rows: list[Row] = []
+        # The dearest slot to prove, as the compiler counts it.
+        slot = max(range(len(program.costs)), key=lambda i: program.costs[i].gas) + len(program.inputs)
+        element = program.slots[slot].count // 2
+        value = int(right.tensors[slot].reshape(-1)[element])
+        wrong = engine.run(inputs, alter=Alteration(slot, element, value ^ 1))[0]
+        gas = self._apart(lambda: self._hostile(program, right, wrong))
+        # The last one moves the money, when the verdict is long done.
+        dispute = gas[:-1]
+        rows.append(Row("hostile dispute, digits, to the verdict", sum(dispute), 1_200_000, OPTIMISM))
+        rows.append(Row("hostile dispute, digits, transactions", len(dispute), 12, OPTIMISM))
+        rows.append(Row("hostile dispute, digits, settled", sum(gas)))
+        return rows
+
+    def _hostile(self, program: Program, right: Trace, wrong: Trace) -> list[int]:
+        w = self.world
+        dispute = self._dispute(program, wrong, name="hostile")
+        gas = [dispute.challenged.gas_used]
+        inputs, (steps, fault) = Position(kind=DemandKind.INPUT_CHUNKS), descend(right, wrong)
+        for position in (Position(kind=DemandKind.RECEIPT), inputs, *steps):
+            gas += [dispute.demand(position).gas_used, dispute.reveal(position).gas_used]
+        evidence = element_evidence(wrong, fault.slot, fault.element)
+        proven = w.prove(dispute.batch, dispute.sealed, kind=FaultKind.EXECUTION, evidence=evidence)
+        w.forward(w.params.earning_delay)
+        return [*gas, proven.gas_used, w.settle(dispute.batch, dispute.sealed).gas_used]
+
+    def omitting(self) -> list[Row]:
+        w = self.world
+        w.escrow.deposit(w.alice, 100 * UNIT, sender=w.alice)
+
+        def claim(receipt: Receipt) -> Tx:
+            w.time_to(receipt.commit_by)
+            return w.omissions.claim(receipt, w.signed(receipt), 1, sender=w.alice)
+
+        def answered() -> list[Row]:
+            batch = self._batch(BATCH)
+            self._commit(batch)
+            receipt = batch.receipts[LEAF]
+            claimed = claim(receipt).gas_used
+            answer = w.omissions.answer(receipt, batch.header, batch.proof(LEAF), sender=w.op1)
+            return [Row("omission, claim", claimed), Row("omission, answer", answer.gas_used)]
+
+        def punished() -> list[Row]:
+            receipt = self._receipt(self.model)
+            claim(receipt)
+            w.forward(w.params.operator_time)
+            return [Row("omission, punish", w.omissions.punish(receipt, sender=w.stranger).gas_used)]
+
+        return [*self._apart(answered), *self._apart(punished)]
+
+    def quarantined(self) -> list[Row]:
+        w = self.world
+
+        def refunded() -> list[Row]:
+            batches = []
+            for _ in range(2):
+                batches.append(self._batch(BATCH))
+                self._commit(batches[-1])
+            stopped = w.models.quarantine(w.verifier, sender=w.guardian)
+            w.govern(w.models.confirmQuarantine, w.verifier)
+            w.refund(batches[0])
+            return [
+                Row("quarantine", stopped.gas_used),
+                Row("refund, one payer", w.refund(batches[1]).gas_used),
+            ]
+
+        return self._apart(refunded)
+
+    def remembering(self) -> list[Row]:
+        w = self.world
+
+        def recorded() -> list[Row]:
+            for _ in range(2):
+                batch = self._batch(BATCH)
+                self._final(batch)
+                tx = w.reputation.record([batch.header], sender=w.stranger)
+            return [Row("record, one batch", tx.gas_used)]
+
+        return self._apart(recorded)
+
     def at_256_payers(self) -> list[Row]:
         w = self.world
         payers = [actor(f"payer {i}") for i in range(256)]
@@ -438,6 +571,23 @@ class _Bench:
             reference,
         )
 
+    def _dispute(self, program: Program, trace: Trace, name: str = "reveals") -> _Dispute:
+        """A batch with this execution of a model, challenged."""
+        w = self.world
+        spec = replace(w.spec(name=name), manifest=program.manifest)
+        model = ModelId(w.models.register(spec, sender=w.provider).event("ModelRegistered").modelId)
+        receipt = replace(
+            self._receipt(model),
+            input_root=trace.input_root,
+            output_root=trace.output_root,
+            trace_root=trace.trace_root,
+        )
+        batch = self._batch(BATCH, receipt=receipt)
+        self._commit(batch)
+        sealed = w.sealed(batch, LEAF)
+        challenged = w.disputes.challenge(batch.header, sealed.key.seal, sender=w.watcher1)
+        return _Dispute(w, program, trace, batch, sealed, challenged)
+
     def _prove_element(
         self,
         program: Program,
@@ -469,6 +619,37 @@ class _Bench:
         )
         evidence = element_evidence(trace, slot, element)
         return self._prove(name, receipt, limit, reference, evidence=evidence)
+
+
+@dataclass(frozen=True)
+class _Dispute:
+    """A challenge by watcher1 of the receipt at LEAF, and the execution that it names."""
+
+    world: World
+    program: Program
+    trace: Trace
+    batch: Batch
+    sealed: Sealed
+    challenged: Tx
+
+    def demand(self, position: Position) -> Tx:
+        named = position.kind not in (DemandKind.RECEIPT, DemandKind.REQUEST, DemandKind.TRACE_NODES)
+        witness = witness_of(self.program, position.slot) if named else TensorWitness()
+        return self.world.disputes.demand(
+            self.batch.header, self.sealed.opening, position, witness, sender=self.sealed.by
+        )
+
+    def reveal(self, position: Position) -> Tx:
+        proof = (self.batch.proof(LEAF),)
+        answer = Answer(proof=proof)
+        if position.kind is not DemandKind.RECEIPT:
+            part = answer_of(self.trace, position)
+            # The receipt was revealed first, which gave the trace root.
+            known = position.kind is not DemandKind.INPUT_CHUNKS
+            answer = Answer(proof=() if known else proof, data=part.data, path=part.path)
+        return self.world.disputes.reveal(
+            self.batch.header, self.sealed.by, self.sealed.opening, answer, sender=self.world.op1
+        )
 
 
 def _network(name: str) -> bytes:

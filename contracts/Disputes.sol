@@ -16,26 +16,51 @@ import {MerkleTree} from "./libraries/MerkleTree.sol";
 import {BURNED, Payment, accountOf} from "./types/Accounts.sol";
 import {BatchHeader, BatchState, BatchStatus, Claim, hashHeader, lockOf} from "./types/Batch.sol";
 import {
+    Answer,
     Challenge,
     ChallengeKey,
     ChallengeStatus,
     FaultKind,
     Opening,
     ReceiptProof,
+    Reply,
     Turn,
     challengeId,
     sealOf
 } from "./types/Challenge.sol";
-import {Account, BatchId, ChallengeId} from "./types/Ids.sol";
+import {Demand, DemandKind, Position, TensorWitness} from "./types/Demand.sol";
+import {BatchId, ChallengeId, ModelId} from "./types/Ids.sol";
 import {Receipt, Request, hashReceipt, hashRequest} from "./types/Messages.sol";
 import {ModelCommitment} from "./types/Model.sol";
-import {DisputeTerms} from "./types/Params.sol";
+import {DemandTerms, DisputeTerms} from "./types/Params.sol";
 
 /// @title Disputes
 /// @notice See IDisputes.
 contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
+    bytes32 private constant DEMANDED = bytes32(uint256(1));
+    bytes32 private constant REVEALED = bytes32(uint256(2));
     /// @dev abi.encode(Request) is seven words.
     uint256 private constant REQUEST_BYTES = 7 * 32;
+
+    /// @dev What every move of a challenger needs.
+    struct Move {
+        BatchId batchId;
+        ChallengeId id;
+        uint40 time;
+    }
+
+    /// @dev Who judges a model, what it judges by, and its clock.
+    struct Verdict {
+        IVerifier verifier;
+        ModelCommitment model;
+        uint40 time;
+    }
+
+    /// @dev The same as far as an answer needs it.
+    struct Judge {
+        IVerifier verifier;
+        uint40 time;
+    }
 
     IParameters private immutable PARAMETERS;
     IModels private immutable MODELS;
@@ -45,6 +70,9 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
 
     mapping(ChallengeId id => Challenge) private _challenges;
     mapping(BatchId batchId => mapping(uint32 leafIndex => ChallengeId)) private _firstOn;
+    /// @dev What is known of a place below a leaf: nothing, DEMANDED, or REVEALED; of a revealed receipt its trace root, so
+    /// that later answers need not bring it.
+    mapping(BatchId batchId => mapping(bytes32 place => bytes32)) private _known;
 
     constructor(Peers memory peers) Peered(peers) {
         if (peers.disputes != address(this)) revert Peers_BadWiring("disputes");
@@ -64,34 +92,86 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
         Challenge storage state = _challenges[id];
         if (state.status != ChallengeStatus.Null) revert Disputes_Exists(id);
         // Effect: the batch's own state is checked and changed by its owner.
-        uint24 ordinal = SETTLEMENT.challengeOpened(batchId);
+        uint40 time = MODELS.timeOf(header.modelId);
+        uint24 ordinal = SETTLEMENT.challengeOpened(batchId, time);
+        DisputeTerms memory terms = PARAMETERS.disputeTerms(header.paramSet);
         // The second slot is not touched until there is a demand.
         state.challenger = msg.sender;
-        state.sealedAt = uint40(block.timestamp);
+        state.sealedAt = time;
+        state.challengerTime = uint24(terms.challengerTime);
         state.ordinal = ordinal;
         state.status = ChallengeStatus.Sealed;
         emit ChallengeOpened(id, batchId, msg.sender, seal, ordinal);
         // Interaction: peers only.
-        ESCROW.hold(msg.sender, PARAMETERS.disputeTerms(header.paramSet).challengeBond);
+        ESCROW.hold(msg.sender, terms.challengeBond);
     }
 
     /// @inheritdoc IDisputes
     function open(BatchHeader calldata header, Opening calldata opening) external nonReentrant {
+        (Move memory move,) = _move(header, opening);
+        _checkPending(move.batchId);
+        // An opened challenge may come again, for a place that its holder has lost.
+        if (!_open(move, opening)) revert Disputes_PlaceHeld(move.id, _firstOn[move.batchId][opening.leafIndex]);
+    }
+
+    /// @inheritdoc IDisputes
+    function demand(
+        BatchHeader calldata header,
+        Opening calldata opening,
+        Position calldata position,
+        TensorWitness calldata witness
+    ) external nonReentrant {
         // Check:
-        if (opening.leafIndex >= header.count) revert Disputes_NoLeaf(opening.leafIndex, header.count);
-        BatchId batchId = _batchId(header);
-        BatchStatus status = SETTLEMENT.batchOf(batchId).status;
-        if (status != BatchStatus.Pending) revert ISettlement.Settlement_WrongStatus(batchId, status);
-        DisputeTerms memory terms = PARAMETERS.disputeTerms(header.paramSet);
-        ChallengeId id = _movable(batchId, opening, terms);
-        Challenge storage state = _challenges[id];
-        // Effect: an opened challenge may come again, for a place that its holder has lost.
-        ChallengeId first = _firstOn[batchId][opening.leafIndex];
-        bool held = _holds(first, terms) && state.ordinal >= _challenges[first].ordinal;
-        if (held && state.status == ChallengeStatus.Opened) revert Disputes_PlaceHeld(id, first);
-        state.status = ChallengeStatus.Opened;
-        if (!held) _firstOn[batchId][opening.leafIndex] = id;
-        emit SealOpened(id, opening.leafIndex, opening.salt);
+        (Move memory move, Verdict memory verdict) = _move(header, opening);
+        _checkPending(move.batchId);
+        Challenge storage state = _challenges[move.id];
+        bool engaged = state.status == ChallengeStatus.Engaged;
+        if (engaged && state.demandsLeft == 0) revert Disputes_NoDemandsLeft(move.id);
+        bytes32 place = _placeOf(opening.leafIndex, position);
+        bytes32 known = _known[move.batchId][place];
+        if (known > DEMANDED) revert Disputes_AlreadyRevealed(move.batchId, opening.leafIndex, position);
+        (uint32 size, uint8 above) = _sizeOf(verdict, position, witness);
+        // Effect: the challenger's clock stops, the operator's runs.
+        if (!engaged) {
+            if (state.status == ChallengeStatus.Sealed) _open(move, opening);
+            _engage(state, header.paramSet);
+        }
+        state.challengerLeft -= move.time - state.movedAt;
+        state.movedAt = move.time;
+        state.demandsLeft--;
+        state.setDemand(position, size, above);
+        // Who asks pays for the new word, not who answers.
+        if (known == 0 && position.kind != DemandKind.Receipt) _known[move.batchId][place] = DEMANDED;
+        emit Demanded(move.id, move.batchId, opening.leafIndex, position, witness.entryIndex, witness.operand);
+    }
+
+    /// @inheritdoc IDisputes
+    function reveal(BatchHeader calldata header, address challenger, Opening calldata opening, Answer calldata answer)
+        external
+        nonReentrant
+    {
+        _reveal(header, challenger, opening, answer);
+    }
+
+    /// @inheritdoc IDisputes
+    function revealMany(Reply[] calldata replies) external nonReentrant returns (uint256 revealed) {
+        bytes memory first;
+        for (uint256 i = 0; i < replies.length; i++) {
+            // The inner call is to this contract, without value; a reply that fails must not stop the others.
+            try this.revealOne(replies[i]) {
+                revealed++;
+            } catch (bytes memory reason) {
+                if (first.length == 0) first = reason;
+                emit RevealSkipped(i, reason);
+            }
+        }
+        if (revealed == 0) revert Disputes_NothingRevealed(first);
+    }
+
+    /// @notice One item of `revealMany`; only this contract calls it.
+    function revealOne(Reply calldata reply) external {
+        if (msg.sender != address(this)) revert Disputes_OnlySelf(msg.sender);
+        _reveal(reply.header, reply.challenger, reply.opening, reply.answer);
     }
 
     /// @inheritdoc IDisputes
@@ -103,47 +183,66 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
         bytes calldata evidence
     ) external nonReentrant {
         // Check:
-        BatchId batchId = _batchId(header);
-        DisputeTerms memory terms = PARAMETERS.disputeTerms(header.paramSet);
-        ChallengeId id = _movable(batchId, Opening({leafIndex: proof.leafIndex, salt: salt}), terms);
-        _checkInBatch(batchId, header, proof);
-        (uint256 slot, uint256 element) = _checkFault(header, proof, kind, evidence);
-        ChallengeId winner = _winnerOf(id, batchId, proof.leafIndex, terms);
-        emit FaultProven(batchId, id, winner, proof.leafIndex, kind, slot, element);
-        _convict(header, batchId, id, winner, terms);
+        (Move memory move, Verdict memory verdict) = _move(header, Opening({leafIndex: proof.leafIndex, salt: salt}));
+        _checkInBatch(move.batchId, header, proof);
+        (uint256 slot, uint256 element) = _checkFault(header, verdict, proof, kind, evidence);
+        ChallengeId winner = _winnerOf(move, proof.leafIndex);
+        emit FaultProven(move.batchId, move.id, winner, proof.leafIndex, kind, slot, element);
+        _convict(header, move, winner);
     }
 
     /// @inheritdoc IDisputes
     function timeout(BatchHeader calldata header, ChallengeKey calldata key) external nonReentrant {
         // Check:
-        BatchId batchId = _batchId(header);
-        (ChallengeId id, Challenge storage state) = _live(batchId, key);
-        DisputeTerms memory terms = PARAMETERS.disputeTerms(header.paramSet);
-        uint40 deadline = _deadlineOf(state, terms);
-        if (block.timestamp < deadline) revert Disputes_NotOutOfTime(id, deadline);
-        // Interaction: peers only; reverts unless the batch is pending.
-        SETTLEMENT.challengeEnded(batchId);
-        _lose(id, state, terms.challengeBond);
+        Move memory move;
+        move.batchId = _batchId(header);
+        Challenge storage state;
+        (move.id, state) = _live(move.batchId, key);
+        move.time = MODELS.timeOf(header.modelId);
+        uint40 endsAt = state.deadline();
+        if (move.time < endsAt) revert Disputes_NotOutOfTime(move.id, endsAt);
+        // Effect and interaction: both revert unless the batch is pending.
+        if (state.turn() == Turn.Operator) {
+            emit OperatorTimedOut(move.batchId, move.id);
+            _convict(header, move, move.id);
+        } else {
+            SETTLEMENT.challengeEnded(move.batchId);
+            _lose(header, move.id, state);
+        }
     }
 
     /// @inheritdoc IDisputes
     function close(BatchHeader calldata header, ChallengeKey calldata key) external nonReentrant {
         // Check:
         BatchId batchId = _batchId(header);
-        (ChallengeId id, Challenge storage state) = _live(batchId, key);
+        ChallengeId id = challengeId(batchId, key.challenger, key.seal);
+        Challenge storage state = _challenges[id];
         BatchState memory batch = SETTLEMENT.batchOf(batchId);
-        if (batch.status == BatchStatus.Pending) revert Disputes_BatchUndecided(id);
-        DisputeTerms memory terms = PARAMETERS.disputeTerms(header.paramSet);
-        // Who was out of time before the verdict lost, even if nobody had said so yet.
-        if (_deadlineOf(state, terms) <= batch.endedAt) {
-            _lose(id, state, terms.challengeBond);
+        // The bond of a winner comes with its reward, or with the refund if there is none.
+        bool unrewarded = state.status == ChallengeStatus.Won && batch.status == BatchStatus.Refunded;
+        if (!unrewarded) _checkLive(id, state);
+        bool wasOver = state.turn() == Turn.Challenger && state.deadline() <= batch.endedAt;
+        // What a verifier that failed has decided is undone with `refund`; here already, so that no order is better.
+        bool undone = batch.status == BatchStatus.Refunded;
+        if (batch.status == BatchStatus.Pending || batch.status == BatchStatus.Faulty) {
+            (,, undone) = MODELS.clockOf(header.modelId);
+        }
+        if (batch.status == BatchStatus.Pending) {
+            if (!undone) revert Disputes_BatchUndecided(id);
+            SETTLEMENT.challengeEnded(batchId);
+        } else if (wasOver && !undone) {
+            // Who was out of time before the verdict lost, even if nobody had said so yet.
+            _lose(header, id, state);
             return;
         }
         // Effect:
         state.status = ChallengeStatus.Closed;
         emit ChallengeClosed(id);
         // Interaction: peers only.
-        _credit(accountOf(key.challenger), terms.challengeBond);
+        Payment[] memory payments = new Payment[](1);
+        uint96 bond = PARAMETERS.disputeTerms(header.paramSet).challengeBond;
+        payments[0] = Payment({account: accountOf(key.challenger), amount: bond});
+        ESCROW.credit(payments);
     }
 
     /// @inheritdoc IDisputes
@@ -158,7 +257,7 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
         returns (Turn turn, uint40 deadline)
     {
         (, Challenge storage state) = _live(_batchId(header), key);
-        return (state.turn, _deadlineOf(state, PARAMETERS.disputeTerms(header.paramSet)));
+        return (state.turn(), state.deadline());
     }
 
     /// @inheritdoc IDisputes
@@ -167,56 +266,180 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IDisputes
+    function isRevealed(BatchId batchId, uint32 leafIndex, Position calldata position) public view returns (bool) {
+        return _known[batchId][_placeOf(leafIndex, position)] > DEMANDED;
+    }
+
+    /// @inheritdoc IDisputes
     function challengeIdOf(BatchHeader calldata header, ChallengeKey calldata key) external view returns (ChallengeId) {
         return challengeId(_batchId(header), key.challenger, key.seal);
     }
 
-    function _convict(
-        BatchHeader calldata header,
-        BatchId batchId,
-        ChallengeId id,
-        ChallengeId winner,
-        DisputeTerms memory terms
-    ) private {
-        // Effect: who showed it gets its bond back; another winner gets its own with it.
-        Challenge storage state = _challenges[id];
-        state.status = ChallengeStatus.Closed;
+    /// @dev The batch is faulty. What was held, the winner's bond included, waits for `Settlement.settle`; whoever else
+    /// has a challenge on the batch, a prover whose place was held by another included, closes it.
+    function _convict(BatchHeader calldata header, Move memory move, ChallengeId winner) private {
+        // Effect:
         _challenges[winner].status = ChallengeStatus.Won;
         // Interaction: peers only; reverts unless the batch is pending, so nothing is slashed twice.
-        SETTLEMENT.convicted(batchId);
-        uint256 penalty = lockOf(header, PARAMETERS.minBatchStakeOf(header.paramSet));
+        SETTLEMENT.convicted(move.batchId, move.time);
+        DisputeTerms memory terms = PARAMETERS.disputeTerms(header.paramSet);
+        uint256 penalty = lockOf(header, terms.minBatchStake);
         OPERATORS.slash(header.operator, penalty, terms.unjailAfter, terms.faultsToBan);
-        _credit(accountOf(state.challenger), terms.challengeBond);
-        if (winner != id) _credit(accountOf(_challenges[winner].challenger), terms.challengeBond);
     }
 
-    /// @dev A challenger that showed nothing loses its bond; no answer was given, so all of it burns.
-    function _lose(ChallengeId id, Challenge storage state, uint256 bond) private {
+    /// @dev A challenger out of time: at most half of its bond pays the operator's answers, the rest burns.
+    function _lose(BatchHeader calldata header, ChallengeId id, Challenge storage state) private {
+        // Effect:
         state.status = ChallengeStatus.Lost;
-        emit ChallengeLost(id, bond);
-        _credit(BURNED, bond);
-    }
-
-    function _credit(Account account, uint256 amount) private {
-        Payment[] memory payments = new Payment[](1);
-        payments[0] = Payment({account: account, amount: amount});
+        DemandTerms memory terms = PARAMETERS.demandTerms(header.paramSet);
+        uint256 bond = terms.challengeBond;
+        uint256 paid = bond / 2 * state.answers / terms.maxDemands;
+        emit ChallengeLost(id, paid, bond - paid);
+        // Interaction: peers only.
+        Payment[] memory payments = new Payment[](2);
+        payments[0] = Payment({account: accountOf(header.operator), amount: paid});
+        payments[1] = Payment({account: BURNED, amount: bond - paid});
         ESCROW.credit(payments);
     }
 
-    /// @dev The caller's challenge that this opens, if the caller may move now: live, in a later block than the seal,
-    /// and within its time.
-    function _movable(BatchId batchId, Opening memory opening, DisputeTerms memory terms)
+    /// @dev From the first demand on both clocks count; the challenger's has run since it was sealed.
+    function _engage(Challenge storage state, uint32 set) private {
+        DemandTerms memory terms = PARAMETERS.demandTerms(set);
+        state.status = ChallengeStatus.Engaged;
+        state.movedAt = state.sealedAt;
+        state.challengerLeft = state.challengerTime;
+        state.operatorLeft = terms.operatorTime;
+        state.demandsLeft = terms.maxDemands;
+    }
+
+    /// @dev Takes the place on the leaf unless an earlier seal holds it.
+    /// @return changed whether the challenge was sealed, or has the place now
+    function _open(Move memory move, Opening memory opening) private returns (bool changed) {
+        Challenge storage state = _challenges[move.id];
+        ChallengeId first = _firstOn[move.batchId][opening.leafIndex];
+        bool held = _holds(first, move) && state.ordinal >= _challenges[first].ordinal;
+        changed = !held || state.status == ChallengeStatus.Sealed;
+        if (!changed) return false;
+        if (state.status == ChallengeStatus.Sealed) state.status = ChallengeStatus.Opened;
+        if (!held) _firstOn[move.batchId][opening.leafIndex] = move.id;
+        emit SealOpened(move.id, opening.leafIndex, opening.salt);
+    }
+
+    function _reveal(BatchHeader calldata header, address challenger, Opening calldata opening, Answer calldata answer)
         private
-        view
-        returns (ChallengeId id)
     {
-        id = challengeId(batchId, msg.sender, sealOf(msg.sender, opening));
+        // Check:
+        BatchId batchId = _batchId(header);
+        ChallengeId id = challengeId(batchId, challenger, sealOf(challenger, opening));
         Challenge storage state = _challenges[id];
         _checkLive(id, state);
+        if (state.turn() != Turn.Operator) revert Disputes_NotDemanded(id);
+        Judge memory judge = _judge(header.modelId);
+        uint40 endsAt = state.deadline();
+        if (judge.time >= endsAt) revert Disputes_OutOfTime(id, endsAt);
+        Demand memory wanted = state.demandOf();
+        Position memory position =
+            Position({kind: wanted.kind, slot: wanted.slot, level: wanted.level, index: wanted.index});
+        bytes32 place = _placeOf(opening.leafIndex, position);
+        bytes32 traceRoot = _checkAnswer(header, batchId, opening.leafIndex, judge, wanted, answer);
+        // Effect: the operator's clock stops, the challenger's runs; what was revealed once is never demanded again.
+        state.operatorLeft -= judge.time - state.movedAt;
+        state.movedAt = judge.time;
+        state.demandKind = DemandKind.None;
+        state.answers++;
+        // A root that small leads nowhere, and neither does another such.
+        bool isRoot = wanted.kind == DemandKind.Receipt && traceRoot > DEMANDED;
+        _known[batchId][place] = isRoot ? traceRoot : REVEALED;
+        emit Revealed(id, batchId, opening.leafIndex, position, answer);
+    }
+
+    /// @dev Reverts unless the position exists.
+    function _sizeOf(Verdict memory verdict, Position calldata position, TensorWitness calldata witness)
+        private
+        view
+        returns (uint32 size, uint8 above)
+    {
+        if (position.kind == DemandKind.Receipt || position.kind == DemandKind.Request) {
+            bool plain = position.slot == 0 && position.level == 0 && position.index == 0;
+            if (!plain || witness.entry.length != 0) revert Disputes_BadPosition(position);
+            return (0, 0);
+        }
+        return verdict.verifier.demandSize(verdict.model, position, witness);
+    }
+
+    /// @dev Reverts unless the answer is right.
+    /// @return traceRoot of the receipt
+    function _checkAnswer(
+        BatchHeader calldata header,
+        BatchId batchId,
+        uint32 leafIndex,
+        Judge memory judge,
+        Demand memory wanted,
+        Answer calldata answer
+    ) private view returns (bytes32 traceRoot) {
+        if (answer.proof.length == 0) {
+            traceRoot = _known[batchId][_receiptOf(leafIndex)];
+            bool isBelow = wanted.kind >= DemandKind.TraceNodes && wanted.kind <= DemandKind.Chunks;
+            if (traceRoot == 0 || !isBelow) revert Disputes_ReceiptMissing(batchId, leafIndex);
+            judge.verifier.checkAnswer(traceRoot, wanted, answer.data, answer.path);
+            return traceRoot;
+        }
+        ReceiptProof calldata proof = answer.proof[0];
+        if (answer.proof.length != 1 || proof.leafIndex != leafIndex) revert Disputes_WrongLeaf(batchId, leafIndex);
+        _checkInBatch(batchId, header, proof);
+        traceRoot = proof.receipt.traceRoot;
+        if (wanted.kind >= DemandKind.TraceNodes) {
+            bool ofInput = wanted.kind >= DemandKind.InputNodes;
+            bytes32 root = ofInput ? proof.receipt.inputRoot : traceRoot;
+            judge.verifier.checkAnswer(root, wanted, answer.data, answer.path);
+            return traceRoot;
+        }
+        if (wanted.kind == DemandKind.Request) _requestOf(proof.receipt, answer.data);
+        else if (answer.data.length != 0) revert IVerifier.Verifier_WrongLength(0, answer.data.length);
+        if (answer.path.length != 0) revert IVerifier.Verifier_WrongLength(0, answer.path.length * 32);
+    }
+
+    function _executionOf(Receipt calldata receipt) private pure returns (Execution memory) {
+        return Execution({inputRoot: receipt.inputRoot, outputRoot: receipt.outputRoot, traceRoot: receipt.traceRoot});
+    }
+
+    /// @dev The caller's challenge that this opens, if the caller may move now: live, its turn, in a
+    /// later block than the seal, and within its time.
+    function _move(BatchHeader calldata header, Opening memory opening)
+        private
+        view
+        returns (Move memory move, Verdict memory verdict)
+    {
+        if (opening.leafIndex >= header.count) revert Disputes_NoLeaf(opening.leafIndex, header.count);
+        move.batchId = _batchId(header);
+        move.id = challengeId(move.batchId, msg.sender, sealOf(msg.sender, opening));
+        Challenge storage state = _challenges[move.id];
+        _checkLive(move.id, state);
+        verdict = _verdict(header.modelId);
+        move.time = verdict.time;
         // A later timestamp is a later block on every chain.
-        if (block.timestamp <= state.sealedAt) revert Disputes_SameBlock(id);
-        uint40 deadline = _deadlineOf(state, terms);
-        if (block.timestamp >= deadline) revert Disputes_OutOfTime(id, deadline);
+        if (move.time <= state.sealedAt) revert Disputes_SameBlock(move.id);
+        if (state.turn() != Turn.Challenger) revert Disputes_OperatorsTurn(move.id);
+        uint40 endsAt = state.deadline();
+        if (move.time >= endsAt) revert Disputes_OutOfTime(move.id, endsAt);
+    }
+
+    /// @dev Reverts while the verifier is under quarantine.
+    function _verdict(ModelId modelId) private view returns (Verdict memory verdict) {
+        address verifier;
+        (verifier, verdict.model, verdict.time) = MODELS.verdictInfo(modelId);
+        verdict.verifier = IVerifier(verifier);
+    }
+
+    function _judge(ModelId modelId) private view returns (Judge memory judge) {
+        address verifier;
+        (verifier, judge.time) = MODELS.judgeOf(modelId);
+        judge.verifier = IVerifier(verifier);
+    }
+
+    function _checkPending(BatchId batchId) private view {
+        BatchStatus status = SETTLEMENT.batchOf(batchId).status;
+        if (status != BatchStatus.Pending) revert ISettlement.Settlement_WrongStatus(batchId, status);
     }
 
     function _live(BatchId batchId, ChallengeKey calldata key)
@@ -232,9 +455,7 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
     function _checkLive(ChallengeId id, Challenge storage state) private view {
         ChallengeStatus status = state.status;
         if (status == ChallengeStatus.Null) revert Disputes_Unknown(id);
-        if (status != ChallengeStatus.Sealed && status != ChallengeStatus.Opened) {
-            revert Disputes_WrongStatus(id, status);
-        }
+        if (status > ChallengeStatus.Engaged) revert Disputes_WrongStatus(id, status);
     }
 
     function _checkInBatch(BatchId batchId, BatchHeader calldata header, ReceiptProof calldata proof) private pure {
@@ -246,16 +467,14 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
 
     function _checkFault(
         BatchHeader calldata header,
+        Verdict memory verdict,
         ReceiptProof calldata proof,
         FaultKind kind,
         bytes calldata evidence
     ) private view returns (uint256 slot, uint256 element) {
         Receipt calldata receipt = proof.receipt;
         if (kind == FaultKind.Execution) {
-            (address verifier, ModelCommitment memory model) = MODELS.verdictInfo(header.modelId);
-            Execution memory execution =
-                Execution({inputRoot: receipt.inputRoot, outputRoot: receipt.outputRoot, traceRoot: receipt.traceRoot});
-            return IVerifier(verifier).fault(model, execution, evidence);
+            return verdict.verifier.fault(verdict.model, _executionOf(receipt), evidence);
         }
         bool shown;
         if (kind == FaultKind.Header) shown = _breaksHeader(header, receipt, evidence);
@@ -275,13 +494,24 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
     }
 
     function _breaksRequest(Receipt calldata receipt, bytes calldata evidence) private view returns (bool) {
-        if (evidence.length != REQUEST_BYTES) revert Disputes_BadEvidence(FaultKind.Request);
-        Request memory request = _decodeRequest(evidence);
-        bytes32 digest = SETTLEMENT.digestOf(hashRequest(request));
-        if (digest != receipt.requestId) revert Disputes_WrongRequest(receipt.requestId, digest);
+        Request memory request = _requestOf(receipt, evidence);
         return receipt.payer != request.payer || receipt.modelId != request.modelId
             || receipt.inputRoot != request.inputRoot || receipt.fee > request.maxFee
             || receipt.stake < request.minStake || receipt.servedAt > request.expiresAt;
+    }
+
+    /// @dev The request that the receipt names, from its encoding.
+    function _requestOf(Receipt calldata receipt, bytes calldata encoded)
+        private
+        view
+        returns (Request memory request)
+    {
+        if (encoded.length != REQUEST_BYTES) {
+            revert Disputes_BadEvidence(FaultKind.Request);
+        }
+        request = _decodeRequest(encoded);
+        bytes32 digest = SETTLEMENT.digestOf(hashRequest(request));
+        if (digest != receipt.requestId) revert Disputes_WrongRequest(receipt.requestId, digest);
     }
 
     /// @dev abi.decode would revert without a reason on a field out of its range.
@@ -311,30 +541,28 @@ contract Disputes is IDisputes, Peered, ReentrancyGuardTransient {
     }
 
     /// @dev The reward goes to who sealed this place first, if that challenge holds it, so that copying is worthless.
-    function _winnerOf(ChallengeId id, BatchId batchId, uint32 leafIndex, DisputeTerms memory terms)
-        private
-        view
-        returns (ChallengeId)
-    {
-        ChallengeId first = _firstOn[batchId][leafIndex];
-        bool earlier = _holds(first, terms) && _challenges[first].ordinal < _challenges[id].ordinal;
-        return earlier ? first : id;
+    function _winnerOf(Move memory move, uint32 leafIndex) private view returns (ChallengeId) {
+        ChallengeId first = _firstOn[move.batchId][leafIndex];
+        bool earlier = _holds(first, move) && _challenges[first].ordinal < _challenges[move.id].ordinal;
+        return earlier ? first : move.id;
     }
 
-    /// @dev Alive, opened, and sealed less than `challengerTime` ago: a place cannot be held for long.
-    function _holds(ChallengeId id, DisputeTerms memory terms) private view returns (bool) {
+    /// @dev Opened, alive (while it is the operator's turn nothing runs out for the challenger), and sealed less than
+    /// `challengerTime` ago: a place cannot be held for long.
+    function _holds(ChallengeId id, Move memory move) private view returns (bool) {
         if (ChallengeId.unwrap(id) == 0) return false;
         Challenge storage state = _challenges[id];
-        return state.status == ChallengeStatus.Opened && block.timestamp < state.sealedAt + terms.challengerTime
-            && block.timestamp < _deadlineOf(state, terms);
+        bool opened = state.status == ChallengeStatus.Opened || state.status == ChallengeStatus.Engaged;
+        return opened && move.time < state.sealedAt + state.challengerTime;
     }
 
-    /// @dev First second at which the side to move is out of time. A chess clock: what it has used, and what runs now.
-    function _deadlineOf(Challenge storage state, DisputeTerms memory terms) private view returns (uint40) {
-        if (state.demands == 0) return state.sealedAt + terms.challengerTime;
-        return state.turn == Turn.Challenger
-            ? state.movedAt + terms.challengerTime - state.challengerUsed
-            : state.movedAt + terms.operatorTime - state.operatorUsed;
+    /// @dev Where in the tree below a leaf something stands.
+    function _placeOf(uint32 leafIndex, Position memory position) private pure returns (bytes32) {
+        return keccak256(abi.encode(leafIndex, position));
+    }
+
+    function _receiptOf(uint32 leafIndex) private pure returns (bytes32 place) {
+        return _placeOf(leafIndex, Position({kind: DemandKind.Receipt, slot: 0, level: 0, index: 0}));
     }
 
     function _batchId(BatchHeader calldata header) private view returns (BatchId) {

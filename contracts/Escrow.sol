@@ -27,6 +27,7 @@ contract Escrow is IEscrow, Peered, ReentrancyGuardTransient {
     IParameters private immutable PARAMETERS;
     address private immutable SETTLEMENT;
     address private immutable DISPUTES;
+    address private immutable OMISSIONS;
 
     mapping(Account account => uint256) private _balances;
     mapping(address payer => mapping(address operator => Reservation)) private _reservations;
@@ -38,6 +39,7 @@ contract Escrow is IEscrow, Peered, ReentrancyGuardTransient {
         PARAMETERS = IParameters(peers.parameters);
         SETTLEMENT = peers.settlement;
         DISPUTES = peers.disputes;
+        OMISSIONS = peers.omissions;
     }
 
     /// @inheritdoc IEscrow
@@ -163,14 +165,16 @@ contract Escrow is IEscrow, Peered, ReentrancyGuardTransient {
 
     /// @inheritdoc IEscrow
     function hold(address from, uint256 amount) external nonReentrant {
-        if (msg.sender != DISPUTES) revert Escrow_OnlyPeer(msg.sender);
+        if (msg.sender != DISPUTES && msg.sender != OMISSIONS) revert Escrow_OnlyPeer(msg.sender);
         _debit(accountOf(from), amount);
         emit Held(from, amount);
     }
 
     /// @inheritdoc IEscrow
     function credit(Payment[] calldata payments) external nonReentrant {
-        if (msg.sender != SETTLEMENT && msg.sender != DISPUTES) revert Escrow_OnlyPeer(msg.sender);
+        if (msg.sender != SETTLEMENT && msg.sender != DISPUTES && msg.sender != OMISSIONS) {
+            revert Escrow_OnlyPeer(msg.sender);
+        }
         _credit(payments);
     }
 

@@ -5,13 +5,16 @@ import {Governed} from "./Peered.sol";
 import {IModels} from "./interfaces/IModels.sol";
 import {IParameters} from "./interfaces/IParameters.sol";
 import {Peers} from "./interfaces/IPeers.sol";
+import {Closure, Closures} from "./libraries/Closures.sol";
 import {ModelId} from "./types/Ids.sol";
-import {InferenceMode, Manifest, ModelCommitment, ModelSpec, Parent} from "./types/Model.sol";
-import {BPS} from "./types/Params.sol";
+import {InferenceMode, Manifest, ModelCommitment, ModelSpec, Parent, VerifierState} from "./types/Model.sol";
+import {BPS, Params} from "./types/Params.sol";
 
 /// @title Models
 /// @notice See IModels.
 contract Models is IModels, Governed {
+    using Closures for Closure[];
+
     uint16 public constant MAX_ROYALTY_BPS = 5_000;
     uint256 public constant MAX_PARENTS = 4;
     /// @notice Level of the deepest model: four levels, counted from 0.
@@ -25,16 +28,16 @@ contract Models is IModels, Governed {
     uint32 private constant MAX_INPUT_BYTES = 96 * 1024;
 
     struct Record {
-        // slot 0: what a commit needs
+        // slot 0: what a commit and finality need
         address verifier;
-        uint40 challengeWindow;
+        uint24 challengeWindow;
         uint40 deprecatedAt;
         uint8 depthBudget;
         uint8 inputPages;
+        uint16 royaltyBps;
         // slot 1
         address provider;
         uint24 inputBytes;
-        uint16 royaltyBps;
         uint8 level;
         // slot 2
         address royaltyReceiver;
@@ -46,7 +49,8 @@ contract Models is IModels, Governed {
 
     IParameters private immutable PARAMETERS;
     mapping(ModelId modelId => Record) private _records;
-    mapping(address verifier => bool) public isVerifierAllowed;
+    mapping(address verifier => VerifierState) private _verifiers;
+    mapping(address verifier => Closure[]) private _closures;
 
     constructor(Peers memory peers) Governed(peers) {
         if (peers.models != address(this)) revert Peers_BadWiring("models");
@@ -58,7 +62,7 @@ contract Models is IModels, Governed {
         // Check:
         if (bytes(spec.name).length == 0) revert Models_EmptyName();
         if (spec.mode != InferenceMode.TRACE) revert Models_UnsupportedMode(spec.mode);
-        if (!isVerifierAllowed[spec.verifier]) revert Models_VerifierNotAllowed(spec.verifier);
+        if (!_verifiers[spec.verifier].allowed) revert Models_VerifierNotAllowed(spec.verifier);
         if (spec.royaltyBps > MAX_ROYALTY_BPS || spec.royaltyReceiver == address(0)) {
             revert Models_BadRoyalty(spec.royaltyBps, spec.royaltyReceiver);
         }
@@ -71,7 +75,9 @@ contract Models is IModels, Governed {
 
         // Effect:
         record.verifier = spec.verifier;
-        record.challengeWindow = spec.challengeWindow;
+        // A wish, clamped again at every commit: no set has a time that is longer.
+        record.challengeWindow =
+            spec.challengeWindow < type(uint24).max ? uint24(spec.challengeWindow) : type(uint24).max;
         record.depthBudget = uint8(spec.manifest.depthBudget);
         record.inputPages = uint8((spec.manifest.inputBytes + PAGE_BYTES - 1) / PAGE_BYTES);
         record.provider = msg.sender;
@@ -101,38 +107,121 @@ contract Models is IModels, Governed {
     /// @inheritdoc IModels
     function allowVerifier(address verifier) external restricted {
         if (verifier == address(0)) revert Models_ZeroAddress();
-        if (isVerifierAllowed[verifier]) revert Models_VerifierUnchanged(verifier);
-        isVerifierAllowed[verifier] = true;
+        VerifierState storage state = _verifiers[verifier];
+        if (state.allowed || state.confirmed) revert Models_VerifierUnchanged(verifier);
+        state.allowed = true;
         emit VerifierAllowed(verifier);
     }
 
     /// @inheritdoc IModels
     function disallowVerifier(address verifier) external restricted {
-        if (!isVerifierAllowed[verifier]) revert Models_VerifierUnchanged(verifier);
-        isVerifierAllowed[verifier] = false;
+        VerifierState storage state = _verifiers[verifier];
+        if (!state.allowed) revert Models_VerifierUnchanged(verifier);
+        state.allowed = false;
         emit VerifierDisallowed(verifier);
+    }
+
+    /// @inheritdoc IModels
+    function quarantine(address verifier) external restricted {
+        // Check:
+        VerifierState storage state = _verifiers[verifier];
+        if (state.spent) revert Models_QuarantineSpent(verifier);
+        if (_isStopped(state)) revert Models_VerifierStopped(verifier);
+        // Effect:
+        (, Params memory params) = PARAMETERS.current();
+        state.frozen = _frozen(state);
+        state.spent = true;
+        state.stoppedAt = uint40(block.timestamp);
+        state.lapsesAt = uint40(block.timestamp) + params.maxQuarantine;
+        _closures[verifier].push(Closure({from: state.stoppedAt, to: state.lapsesAt}));
+        emit VerifierQuarantined(verifier, state.lapsesAt);
+    }
+
+    /// @inheritdoc IModels
+    function confirmQuarantine(address verifier) external restricted {
+        VerifierState storage state = _verifiers[verifier];
+        if (state.confirmed || !_isStopped(state)) revert Models_NotQuarantined(verifier);
+        state.confirmed = true;
+        state.allowed = false;
+        Closure[] storage closures = _closures[verifier];
+        closures[closures.length - 1].to = type(uint40).max;
+        emit QuarantineConfirmed(verifier);
+    }
+
+    /// @inheritdoc IModels
+    function allowQuarantine(address verifier) external restricted {
+        VerifierState storage state = _verifiers[verifier];
+        if (!state.spent) revert Models_VerifierUnchanged(verifier);
+        state.spent = false;
+        emit QuarantineAllowed(verifier);
     }
 
     /// @inheritdoc IModels
     function commitInfo(ModelId modelId)
         external
         view
-        returns (uint40 challengeWindow, uint256 depthBudget, uint256 inputPages)
+        returns (uint40 challengeWindow, uint256 depthBudget, uint256 inputPages, uint40 frozen)
     {
         Record storage record = _records[modelId];
         // In the word that is read anyway: a registered model has a verifier.
         if (record.verifier == address(0)) revert Models_Unknown(modelId);
         uint40 endsAt = record.deprecatedAt;
         if (endsAt != 0 && block.timestamp >= endsAt) revert Models_Deprecated(modelId, endsAt);
-        return (record.challengeWindow, record.depthBudget, record.inputPages);
+        VerifierState storage state = _verifiers[record.verifier];
+        if (_isStopped(state)) revert Models_VerifierStopped(record.verifier);
+        return (record.challengeWindow, record.depthBudget, record.inputPages, _frozen(state));
     }
 
     /// @inheritdoc IModels
-    function verdictInfo(ModelId modelId) external view returns (address verifier, ModelCommitment memory commitment) {
+    function timeOf(ModelId modelId) external view returns (uint40) {
+        return _timeOf(_records[modelId].verifier);
+    }
+
+    /// @inheritdoc IModels
+    function clockOf(ModelId modelId) external view returns (uint40 time, bool stopped, bool confirmed) {
+        VerifierState storage state = _verifiers[_known(modelId).verifier];
+        return (uint40(block.timestamp) - _frozen(state), _isStopped(state), state.confirmed);
+    }
+
+    /// @inheritdoc IModels
+    function finalityInfo(ModelId modelId) external view returns (uint40 time, bool stopped, uint16 royaltyBps) {
+        Record storage record = _records[modelId];
+        VerifierState storage state = _verifiers[record.verifier];
+        return (uint40(block.timestamp) - _frozen(state), _isStopped(state), record.royaltyBps);
+    }
+
+    /// @inheritdoc IModels
+    function wasStopped(ModelId modelId, uint40 from, uint40 to) external view returns (bool) {
+        return _closures[_known(modelId).verifier].meet(from, to);
+    }
+
+    /// @inheritdoc IModels
+    function verifierOf(address verifier) external view returns (VerifierState memory) {
+        return _verifiers[verifier];
+    }
+
+    /// @inheritdoc IModels
+    function isVerifierAllowed(address verifier) external view returns (bool) {
+        return _verifiers[verifier].allowed;
+    }
+
+    /// @inheritdoc IModels
+    function verdictInfo(ModelId modelId)
+        external
+        view
+        returns (address verifier, ModelCommitment memory commitment, uint40 time)
+    {
         Record storage record = _records[modelId];
         verifier = record.verifier;
         if (verifier == address(0)) revert Models_Unknown(modelId);
-        return (verifier, record.commitment);
+        return (verifier, record.commitment, _timeOf(verifier));
+    }
+
+    /// @inheritdoc IModels
+    function judgeOf(ModelId modelId) external view returns (address verifier, uint40 time) {
+        verifier = _records[modelId].verifier;
+        if (verifier == address(0)) revert Models_Unknown(modelId);
+        return (verifier, _timeOf(verifier));
     }
 
     /// @inheritdoc IModels
@@ -219,6 +308,22 @@ contract Models is IModels, Governed {
             sum += parents[i].shareBps;
         }
         if (sum > BPS) revert Models_BadShares(sum);
+    }
+
+    function _timeOf(address verifier) private view returns (uint40) {
+        VerifierState storage state = _verifiers[verifier];
+        if (_isStopped(state)) revert Models_VerifierStopped(verifier);
+        return uint40(block.timestamp) - _frozen(state);
+    }
+
+    function _isStopped(VerifierState storage state) private view returns (bool) {
+        return state.confirmed || block.timestamp < state.lapsesAt;
+    }
+
+    /// @dev Seconds of all quarantines up to now.
+    function _frozen(VerifierState storage state) private view returns (uint40) {
+        uint40 end = _isStopped(state) ? uint40(block.timestamp) : state.lapsesAt;
+        return state.frozen + end - state.stoppedAt;
     }
 
     function _known(ModelId modelId) private view returns (Record storage record) {

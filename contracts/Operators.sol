@@ -23,6 +23,7 @@ contract Operators is IOperators, Peered, ReentrancyGuardTransient {
     address private immutable ESCROW;
     address private immutable SETTLEMENT;
     address private immutable DISPUTES;
+    address private immutable OMISSIONS;
 
     mapping(address operator => OperatorState) private _states;
     mapping(address operator => SigningKey[]) private _signers;
@@ -35,6 +36,7 @@ contract Operators is IOperators, Peered, ReentrancyGuardTransient {
         ESCROW = peers.escrow;
         SETTLEMENT = peers.settlement;
         DISPUTES = peers.disputes;
+        OMISSIONS = peers.omissions;
     }
 
     /// @inheritdoc IOperators
@@ -229,14 +231,35 @@ contract Operators is IOperators, Peered, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IOperators
+    function slashReserve(address operator, uint256 amount) external nonReentrant returns (uint256 taken) {
+        // Check:
+        if (msg.sender != OMISSIONS) revert Operators_OnlyOmissions(msg.sender);
+        // Effect:
+        OperatorState storage state = _states[operator];
+        taken = amount < state.reserve ? amount : state.reserve;
+        state.reserve -= uint96(taken);
+        emit ReserveSlashed(operator, amount, taken);
+        // Interaction:
+        if (taken != 0) _payEscrow(taken);
+    }
+
+    /// @inheritdoc IOperators
+    function restore(address operator, uint256 amount, uint8 faultsToBan) external {
+        if (msg.sender != SETTLEMENT) revert Operators_OnlySettlement(msg.sender);
+        OperatorState storage state = _states[operator];
+        state.stake = _sum(state.stake, amount);
+        // The fault was none. A jail ends by itself; a ban would not.
+        state.faults--;
+        bool banned = state.jailedUntil == type(uint40).max;
+        if (banned && state.faults < faultsToBan) state.jailedUntil = uint40(block.timestamp);
+        emit Restored(operator, amount, state.faults, state.jailedUntil);
+    }
+
+    /// @inheritdoc IOperators
     function payPenalty(uint256 amount) external nonReentrant {
         if (msg.sender != SETTLEMENT) revert Operators_OnlySettlement(msg.sender);
         emit PenaltyPaid(amount);
-        // What Escrow then credits must have arrived: a token may have begun to take a fee.
-        uint256 before = TOKEN.balanceOf(ESCROW);
-        TOKEN.safeTransfer(ESCROW, amount);
-        uint256 received = TOKEN.balanceOf(ESCROW) - before;
-        if (received != amount) revert Operators_BadToken(amount, received);
+        _payEscrow(amount);
     }
 
     /// @inheritdoc IOperators
@@ -281,6 +304,14 @@ contract Operators is IOperators, Peered, ReentrancyGuardTransient {
     function _available(OperatorState storage state) private view returns (uint256) {
         uint256 bound = uint256(state.locked) + state.unbonding;
         return bound < state.stake ? state.stake - bound : 0;
+    }
+
+    /// @dev What Escrow then credits must have arrived: a token may have begun to take a fee.
+    function _payEscrow(uint256 amount) private {
+        uint256 before = TOKEN.balanceOf(ESCROW);
+        TOKEN.safeTransfer(ESCROW, amount);
+        uint256 received = TOKEN.balanceOf(ESCROW) - before;
+        if (received != amount) revert Operators_BadToken(amount, received);
     }
 
     function _pull(uint256 amount) private {

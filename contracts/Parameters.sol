@@ -4,12 +4,18 @@ pragma solidity 0.8.37;
 import {Governed} from "./Peered.sol";
 import {IParameters} from "./interfaces/IParameters.sol";
 import {Peers} from "./interfaces/IPeers.sol";
+import {Closure, Closures} from "./libraries/Closures.sol";
 import {ParamRules} from "./libraries/ParamRules.sol";
-import {CommitTerms, DisputeTerms, ParamBounds, Params, PotTerms} from "./types/Params.sol";
+import {CommitTerms, DemandTerms, DisputeTerms, ParamBounds, Params, PotTerms} from "./types/Params.sol";
 
 /// @title Parameters
 /// @notice See IParameters.
 contract Parameters is IParameters, Governed {
+    using Closures for Closure[];
+
+    /// @dev About 194 days: what a model keeps of its wished window, and far from the end of 40 bits when added up.
+    uint40 private constant LONGEST_TIME = type(uint24).max;
+
     struct Head {
         // slot 0
         uint32 newest;
@@ -20,7 +26,9 @@ contract Parameters is IParameters, Governed {
     }
 
     Head private _head;
+    Closure[] private _closures;
     mapping(uint32 set => Params) private _sets;
+    mapping(uint32 set => uint40) private _addedAt;
 
     uint40 private immutable OUTAGE_FLOOR;
     uint40 private immutable MAX_TIME;
@@ -29,6 +37,7 @@ contract Parameters is IParameters, Governed {
 
     constructor(Peers memory peers, ParamBounds memory bounds_, Params memory first) Governed(peers) {
         if (peers.parameters != address(this)) revert Peers_BadWiring("parameters");
+        if (bounds_.maxTime == 0 || bounds_.maxTime > LONGEST_TIME) revert Parameters_BrokenRelation("bounds");
         OUTAGE_FLOOR = bounds_.outageFloor;
         MAX_TIME = bounds_.maxTime;
         MAX_AMOUNT = bounds_.maxAmount;
@@ -51,6 +60,7 @@ contract Parameters is IParameters, Governed {
     function closeCommitments() external restricted {
         if (_head.closed) revert Parameters_Unchanged();
         _head.closed = true;
+        _closures.push(Closure({from: uint40(block.timestamp), to: type(uint40).max}));
         emit CommitmentsClosed();
     }
 
@@ -58,6 +68,7 @@ contract Parameters is IParameters, Governed {
     function openCommitments() external restricted {
         if (!_head.closed) revert Parameters_Unchanged();
         _head.closed = false;
+        _closures[_closures.length - 1].to = uint40(block.timestamp);
         emit CommitmentsOpened();
     }
 
@@ -93,15 +104,24 @@ contract Parameters is IParameters, Governed {
         Params storage params = _known(set);
         terms.challengeBond = params.challengeBond;
         terms.challengerTime = params.challengerTime;
-        terms.operatorTime = params.operatorTime;
         terms.unjailAfter = params.unjailAfter;
         terms.faultsToBan = params.faultsToBan;
+        terms.minBatchStake = params.minBatchStake;
+    }
+
+    /// @inheritdoc IParameters
+    function demandTerms(uint32 set) external view returns (DemandTerms memory terms) {
+        Params storage params = _known(set);
+        terms.challengeBond = params.challengeBond;
+        terms.operatorTime = params.operatorTime;
+        terms.maxDemands = params.maxDemands;
     }
 
     /// @inheritdoc IParameters
     function potTerms(uint32 set) external view returns (PotTerms memory terms) {
         Params storage params = _known(set);
         terms.minBatchStake = params.minBatchStake;
+        terms.challengeBond = params.challengeBond;
         terms.earningDelay = params.earningDelay;
         terms.rewardBps = params.rewardBps;
         terms.restitutionBps = params.restitutionBps;
@@ -144,6 +164,19 @@ contract Parameters is IParameters, Governed {
     }
 
     /// @inheritdoc IParameters
+    function requireNewestAt(uint32 set, uint40 time) external view {
+        uint40 addedAt = _addedAt[set];
+        if (addedAt == 0 || set == type(uint32).max) revert Parameters_UnknownSet(set);
+        bool replaced = set != _head.newest && time >= _addedAt[set + 1];
+        if (time < addedAt || replaced) revert Parameters_NotNewestAt(set, time);
+    }
+
+    /// @inheritdoc IParameters
+    function wereCommitmentsClosed(uint40 from, uint40 to) external view returns (bool) {
+        return _closures.meet(from, to);
+    }
+
+    /// @inheritdoc IParameters
     function commitmentsClosed() external view returns (bool) {
         return _head.closed;
     }
@@ -171,6 +204,7 @@ contract Parameters is IParameters, Governed {
         }
         head.newest = set;
         head.addedAt = uint40(block.timestamp);
+        _addedAt[set] = uint40(block.timestamp);
         _sets[set] = params;
         emit ParamSetAdded(set, params);
     }

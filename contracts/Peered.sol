@@ -21,6 +21,7 @@ abstract contract Peered is IPeers {
         if (peers.escrow == address(0)) revert Peers_BadWiring("escrow");
         if (peers.settlement == address(0)) revert Peers_BadWiring("settlement");
         if (peers.disputes == address(0)) revert Peers_BadWiring("disputes");
+        if (peers.omissions == address(0)) revert Peers_BadWiring("omissions");
         wiring = keccak256(abi.encode(peers));
     }
 }

@@ -29,7 +29,7 @@ import {ChallengeKey, ChallengeStatus, ReceiptProof, challengeId} from "./types/
 import {BatchId, ChallengeId, ModelId} from "./types/Ids.sol";
 import {Voucher, hashReceipt, hashVoucher} from "./types/Messages.sol";
 import {Parent} from "./types/Model.sol";
-import {BPS, CommitTerms, PotTerms} from "./types/Params.sol";
+import {BPS, CommitTerms, DisputeTerms, PotTerms} from "./types/Params.sol";
 
 /// @title Settlement
 /// @notice See ISettlement.
@@ -77,14 +77,15 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
         _checkSizes(header, terms);
         _checkClaims(header, claims);
         if (vouchers.length != claims.length) revert Settlement_BadClaims(vouchers.length, header.count);
-        uint256 window = _windowOf(header.modelId, terms);
+        (uint256 window, uint40 frozen) = _windowOf(header.modelId, terms);
         id = batchIdOf(header);
         BatchState storage batch = _batches[id];
         if (batch.status != BatchStatus.Null) revert Settlement_AlreadyCommitted(id);
         // Effect:
         batch.status = BatchStatus.Pending;
         batch.committedAt = uint40(block.timestamp);
-        batch.windowEndsAt = uint40(block.timestamp + window);
+        batch.windowEndsAt = uint40(block.timestamp + window - frozen);
+        batch.frozenAtCommit = frozen;
         emit BatchCommitted(id, header.operator, header.modelId, header, claims);
         // Interaction: peers only.
         OPERATORS.lock(header.operator, lockOf(header, terms.minBatchStake), terms.reserve, header.sequence);
@@ -97,9 +98,9 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
         for (uint256 i = 0; i < headers.length; i++) {
             BatchHeader calldata header = headers[i];
             BatchId id = batchIdOf(header);
-            bytes memory reason = _whyNotFinal(id);
+            (bytes memory reason, uint40 time, uint16 royaltyBps) = _finality(id, header.modelId);
             if (reason.length == 0) {
-                _finalize(id, header);
+                _finalize(id, header, time, royaltyBps);
                 finalized++;
             } else {
                 if (first.length == 0) first = reason;
@@ -120,9 +121,8 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
         if (batch.status != BatchStatus.Faulty) revert Settlement_WrongStatus(id, batch.status);
         PotTerms memory terms = PARAMETERS.potTerms(header.paramSet);
         uint40 opensAt = batch.endedAt + terms.earningDelay;
-        if (block.timestamp < opensAt) revert Settlement_PotClosed(id, opensAt);
-        bytes32 claimsHash = hashClaims(claims);
-        if (claimsHash != header.claimsHash) revert Settlement_ClaimsMismatch(claimsHash);
+        if (MODELS.timeOf(header.modelId) < opensAt) revert Settlement_PotClosed(id, opensAt);
+        _checkClaimsHash(header, claims);
         ChallengeId challenge = challengeId(id, winner.challenger, winner.seal);
         if (DISPUTES.challengeOf(challenge).status != ChallengeStatus.Won) revert Settlement_NotWinner(id, challenge);
 
@@ -133,11 +133,34 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
         (Payment[] memory payments, uint256 restitution) =
             _refundsOf(header, claims, penalty * terms.restitutionBps / BPS);
         uint256 burned = penalty - reward - restitution;
-        payments[claims.length] = Payment({account: accountOf(winner.challenger), amount: reward});
+        payments[claims.length] = Payment({account: accountOf(winner.challenger), amount: reward + terms.challengeBond});
         payments[claims.length + 1] = Payment({account: BURNED, amount: burned});
         emit BatchSettled(id, uint256(header.fee) * header.count, restitution, reward, burned);
         // Interaction: peers only.
         OPERATORS.payPenalty(penalty);
+        ESCROW.credit(payments);
+    }
+
+    /// @inheritdoc ISettlement
+    function refund(BatchHeader calldata header, Claim[] calldata claims) external nonReentrant {
+        // Check:
+        BatchId id = batchIdOf(header);
+        BatchState storage batch = _batches[id];
+        BatchStatus status = batch.status;
+        if (status != BatchStatus.Pending && status != BatchStatus.Faulty) revert Settlement_WrongStatus(id, status);
+        (uint40 time,, bool confirmed) = MODELS.clockOf(header.modelId);
+        if (!confirmed) revert Settlement_NotConfirmed(id);
+        _checkClaimsHash(header, claims);
+        // Effect:
+        batch.status = BatchStatus.Refunded;
+        batch.endedAt = time;
+        (Payment[] memory payments,) = _refundsOf(header, claims, 0);
+        emit BatchRefunded(id, uint256(header.fee) * header.count);
+        // Interaction: peers only.
+        DisputeTerms memory terms = PARAMETERS.disputeTerms(header.paramSet);
+        uint256 locked = lockOf(header, terms.minBatchStake);
+        if (status == BatchStatus.Pending) OPERATORS.unlock(header.operator, locked);
+        else OPERATORS.restore(header.operator, locked, terms.faultsToBan);
         ESCROW.credit(payments);
     }
 
@@ -150,8 +173,9 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
         BatchId id = batchIdOf(header);
         BatchState storage batch = _pending(id);
         // Data that comes later could not be checked and challenged in time.
-        uint40 closesAt = batch.committedAt + (batch.windowEndsAt - batch.committedAt) / 2;
-        if (block.timestamp >= closesAt) revert Settlement_PublicationClosed(id, closesAt);
+        uint40 opensAt = batch.committedAt - batch.frozenAtCommit;
+        uint40 closesAt = opensAt + (batch.windowEndsAt - opensAt) / 2;
+        if (MODELS.timeOf(header.modelId) >= closesAt) revert Settlement_PublicationClosed(id, closesAt);
         _checkInBatch(id, header, proof);
         if (isPublished(id, proof.leafIndex)) revert Settlement_AlreadyPublished(id, proof.leafIndex);
         _checkInputSize(header.modelId, inputs);
@@ -183,9 +207,9 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ISettlement
-    function challengeOpened(BatchId id) external onlyDisputes returns (uint24 ordinal) {
+    function challengeOpened(BatchId id, uint40 time) external onlyDisputes returns (uint24 ordinal) {
         BatchState storage batch = _pending(id);
-        if (block.timestamp >= batch.windowEndsAt) revert Settlement_WindowClosed(id, batch.windowEndsAt);
+        if (time >= batch.windowEndsAt) revert Settlement_WindowClosed(id, batch.windowEndsAt);
         ordinal = batch.challenges + 1;
         batch.challenges = ordinal;
         batch.openChallenges++;
@@ -197,10 +221,10 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ISettlement
-    function convicted(BatchId id) external onlyDisputes {
+    function convicted(BatchId id, uint40 time) external onlyDisputes {
         BatchState storage batch = _pending(id);
         batch.status = BatchStatus.Faulty;
-        batch.endedAt = uint40(block.timestamp);
+        batch.endedAt = time;
     }
 
     /// @inheritdoc ISettlement
@@ -218,7 +242,8 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
         }
         if (stored != BatchStatus.Pending) return (InferenceStatus.Void, 0);
         status = batch.openChallenges == 0 ? InferenceStatus.Pending : InferenceStatus.Challenged;
-        return (status, batch.windowEndsAt);
+        (uint40 time,,) = MODELS.clockOf(header.modelId);
+        return (status, batch.windowEndsAt + uint40(block.timestamp) - time);
     }
 
     /// @inheritdoc ISettlement
@@ -278,16 +303,16 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
         return hashHeader(header, address(this));
     }
 
-    function _finalize(BatchId id, BatchHeader calldata header) private {
+    function _finalize(BatchId id, BatchHeader calldata header, uint40 time, uint16 royaltyBps) private {
         // Effect:
         BatchState storage batch = _batches[id];
         batch.status = BatchStatus.Final;
-        batch.endedAt = uint40(block.timestamp);
+        batch.endedAt = time;
         (uint16 protocolFeeBps, uint96 minBatchStake) = PARAMETERS.feeTerms(header.paramSet);
         uint256 fees = uint256(header.fee) * header.count;
         // Shares rounded down, the rest to the operator.
         uint256 protocolFee = fees * protocolFeeBps / BPS;
-        uint256 royalty = fees * MODELS.royaltyBpsOf(header.modelId) / BPS;
+        uint256 royalty = fees * royaltyBps / BPS;
         uint256 operatorFee = fees - protocolFee - royalty;
         emit BatchFinal(id, header.operator, operatorFee, royalty, protocolFee);
         // Interaction: peers only.
@@ -309,8 +334,7 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
 
     function _checkClaims(BatchHeader calldata header, Claim[] calldata claims) private pure {
         if (claims.length > MAX_CLAIMS) revert Settlement_TooManyClaims(claims.length, MAX_CLAIMS);
-        bytes32 claimsHash = hashClaims(claims);
-        if (claimsHash != header.claimsHash) revert Settlement_ClaimsMismatch(claimsHash);
+        _checkClaimsHash(header, claims);
         uint256 receipts = 0;
         for (uint256 i = 0; i < claims.length; i++) {
             receipts += claims[i].receipts;
@@ -318,16 +342,23 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
         if (receipts != header.count) revert Settlement_BadClaims(receipts, header.count);
     }
 
+    function _checkClaimsHash(BatchHeader calldata header, Claim[] calldata claims) private pure {
+        bytes32 claimsHash = hashClaims(claims);
+        if (claimsHash != header.claimsHash) revert Settlement_ClaimsMismatch(claimsHash);
+    }
+
     /// @dev The model's window, clamped; reverts if a dispute about the model would not fit the set.
-    function _windowOf(ModelId modelId, CommitTerms memory terms) private view returns (uint256) {
-        (uint256 window, uint256 depthBudget, uint256 inputPages) = MODELS.commitInfo(modelId);
+    function _windowOf(ModelId modelId, CommitTerms memory terms) private view returns (uint256 window, uint40 frozen) {
+        uint256 depthBudget;
+        uint256 inputPages;
+        (window, depthBudget, inputPages, frozen) = MODELS.commitInfo(modelId);
         if (inputPages * PAGE_BYTES > terms.maxInputBytes) {
             revert Settlement_InputTooLarge(inputPages * PAGE_BYTES, terms.maxInputBytes);
         }
         uint256 demands = depthBudget + inputPages;
         if (demands > terms.maxDemands) revert Settlement_ModelTooDeep(demands, terms.maxDemands);
-        if (window < terms.minChallengeWindow) return terms.minChallengeWindow;
-        return window > terms.maxChallengeWindow ? terms.maxChallengeWindow : window;
+        if (window < terms.minChallengeWindow) window = terms.minChallengeWindow;
+        if (window > terms.maxChallengeWindow) window = terms.maxChallengeWindow;
     }
 
     /// @dev Fees and restitution of each payer, with room for two payments more.
@@ -367,16 +398,24 @@ contract Settlement is ISettlement, Peered, EIP712, ReentrancyGuardTransient {
     }
 
     /// @dev The encoded error of what stands in the way of finality, empty if nothing does.
-    function _whyNotFinal(BatchId id) private view returns (bytes memory reason) {
+    function _finality(BatchId id, ModelId modelId)
+        private
+        view
+        returns (bytes memory reason, uint40 time, uint16 royaltyBps)
+    {
         BatchState memory batch = _batches[id];
         if (batch.status != BatchStatus.Pending) {
-            return abi.encodeWithSelector(Settlement_WrongStatus.selector, id, batch.status);
+            reason = abi.encodeWithSelector(Settlement_WrongStatus.selector, id, batch.status);
+            return (reason, 0, 0);
         }
-        if (block.timestamp < batch.windowEndsAt) {
-            return abi.encodeWithSelector(Settlement_WindowOpen.selector, id, batch.windowEndsAt);
-        }
-        if (batch.openChallenges != 0) {
-            return abi.encodeWithSelector(Settlement_Challenged.selector, id, batch.openChallenges);
+        bool stopped;
+        (time, stopped, royaltyBps) = MODELS.finalityInfo(modelId);
+        if (stopped) {
+            reason = abi.encodeWithSelector(Settlement_VerifierStopped.selector, id);
+        } else if (time < batch.windowEndsAt) {
+            reason = abi.encodeWithSelector(Settlement_WindowOpen.selector, id, batch.windowEndsAt);
+        } else if (batch.openChallenges != 0) {
+            reason = abi.encodeWithSelector(Settlement_Challenged.selector, id, batch.openChallenges);
         }
     }
 

@@ -32,17 +32,21 @@ CONTRACTS = {
     "Escrow": "Escrow",
     "Settlement": "Settlement",
     "Disputes": "Disputes",
+    "Omissions": "Omissions",
     "Reputation": "Reputation",
     "TraceVerifier": "TraceVerifier",
     "Governance": "Governance",
     "Token": "TestToken",
 }
-OPTIONAL = {"Reputation"}
 # Parts of ERC-5267 that nobody here asks for.
 NOWHERE = {"eip712Domain", "EIP712DomainChanged"}
 # What only contracts call (its documentation says so), and views that are parts of `Parameters.at`.
-PEERS_ONLY = re.compile(r"\b(Settlement|Disputes|Operators|Escrow)( and \w+)? only\b")
-PARTS = {"Parameters": {"commitTerms", "feeTerms", "disputeTerms", "potTerms"}}
+PEERS_ONLY = re.compile(r"\b(Settlement|Disputes|Omissions)(, \w+)?( and \w+)? only\b")
+PARTS = {
+    "Parameters": {"commitTerms", "feeTerms", "disputeTerms", "demandTerms", "potTerms"},
+    # What `revealMany` calls on itself.
+    "Disputes": {"revealOne"},
+}
 DOCS = {
     "Parameters": "The append-only list of parameter sets, and the switch that stops new commitments.",
     "Models": "Model versions, their lineage, their status, and the verifiers that may judge them.",
@@ -50,6 +54,7 @@ DOCS = {
     "Escrow": "Payers' money, reservations, vouchers, and everything that is held, earned or burned.",
     "Settlement": "Batches of receipts: commit, finality, fee split, refunds, publication.",
     "Disputes": "Challenges of committed receipts, and the verdicts on them.",
+    "Omissions": "Signed receipts that are in no batch: claimed, answered or punished.",
     "Reputation": "History and score of operators, providers and models.",
     "TraceVerifier": "Decides whether evidence shows that an execution contradicts its model.",
     "Governance": "Who may change what, and after which delay: OpenZeppelin's AccessManager.",
@@ -64,7 +69,9 @@ FAMILIES = {
     "Escrow_": "EscrowRejected",
     "Settlement_": "SettlementRejected",
     "Disputes_": "DisputesRejected",
+    "Omissions_": "OmissionsRejected",
     "Reputation_": "ReputationRejected",
+    "Verifier_": "TraceRejected",
     "Trace_": "TraceRejected",
     "Governance_": "GovernanceRejected",
     "AccessManage": "GovernanceRejected",
@@ -88,11 +95,12 @@ KINDS = {
 
 # Structs and enums with a class of the same name in `onus.protocol`.
 STRUCT_TYPES = {
-    "BatchHeader", "BatchState", "BatchStatus", "Challenge", "ChallengeKey", "ChallengeStatus", "Claim",
-    "Execution", "Expected", "FaultKind", "InferenceMode", "InferenceStatus", "Manifest",
-    "ModelCommitment", "ModelSpec", "Opening", "OperatorState", "ParamBounds", "Params", "Parent",
-    "Peers", "Receipt", "ReceiptProof", "Request", "Reservation", "SigningKey", "Turn", "VoucherKey",
-    "VoucherSignature",
+    "Answer", "BatchHeader", "BatchState", "BatchStatus", "Challenge", "ChallengeKey",
+    "ChallengeStatus", "Claim", "Demand", "DemandKind", "Execution", "Expected", "FaultKind", "History",
+    "InferenceMode", "InferenceStatus", "Manifest", "ModelCommitment", "ModelSpec", "Omission",
+    "OmissionStatus", "Opening", "OperatorState", "ParamBounds", "Params", "Parent", "Peers",
+    "Position", "Receipt", "ReceiptProof", "Reply", "Request", "Reservation", "SigningKey",
+    "TensorWitness", "Turn", "VerifierState", "VoucherKey", "VoucherSignature",
 }  # fmt: skip
 ID_TYPES = {"Account", "BatchId", "ChallengeId", "ModelId"}
 KEYWORDS = {"from", "in", "is", "not", "pass", "return", "def", "class", "global", "import", "with", "as"}
@@ -203,7 +211,7 @@ def signature(entry: Mapping[str, Any]) -> str:
 
 def imports(text: str) -> str:
     """The import lines that a generated module needs."""
-    used = set(re.findall(r"\w+", text))
+    used = set(re.findall(r"\w+", re.sub(r'"""(?s:.*?)"""', "", text)))
     lines = []
     if "Sequence" in used:
         lines.append("from collections.abc import Sequence")
@@ -420,9 +428,9 @@ def package_init(names: list[str]) -> str:
 def generate(artifacts: Mapping[str, Artifact]) -> dict[Path, str]:
     """All files by path, formatted."""
     missing = {name for name, source in CONTRACTS.items() if source not in artifacts}
-    if missing - OPTIONAL:
-        raise SystemExit(f"bindings: no contract {', '.join(sorted(missing - OPTIONAL))}")
-    names = [name for name in CONTRACTS if name not in missing]
+    if missing:
+        raise SystemExit(f"bindings: no contract {', '.join(sorted(missing))}")
+    names = list(CONTRACTS)
     abis = {}
     for name in names:
         abis[name] = [entry for entry in artifacts[CONTRACTS[name]].abi if entry.get("name") not in NOWHERE]

@@ -9,6 +9,7 @@ and no contract's code depends on what happened to be compiled beside it.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -17,8 +18,9 @@ import re
 import sys
 import time
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain
@@ -193,8 +195,9 @@ class Project:
         key = hashlib.sha256(f"2\n{SOLC_VERSION}\n{request}".encode()).hexdigest()
         label = group[0] if len(group) == 1 else f"{len(group)} interfaces and libraries"
         cached = CACHE / f"{Path(group[0]).stem if len(group) == 1 else 'others'}-{key[:32]}.json"
-        if not cached.exists():
-            _write(cached, _solc(label, request))
+        with _locked(cached.with_suffix(".lock")):
+            if not cached.exists():
+                _write(cached, _solc(label, request))
         output = json.loads(cached.read_text())
         self.warnings.update(output["warnings"])
         return [
@@ -202,6 +205,15 @@ class Project:
             for unit in group
             for name, contract in output["contracts"].get(unit, {}).items()
         ]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Two builds at a time compile a file once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _solc(label: str, request: str) -> dict[str, Any]:

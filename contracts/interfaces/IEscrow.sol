@@ -72,10 +72,10 @@ interface IEscrow {
     /// @notice Draws on reservations for `operator`; the sum is held for the batch. Settlement only.
     function redeem(address operator, Redemption[] calldata redemptions) external;
 
-    /// @notice Takes a bond from a free balance. Disputes only.
+    /// @notice Takes a bond from a free balance. Disputes and Omissions only.
     function hold(address from, uint256 amount) external;
 
-    /// @notice Gives what was held (fees, bonds, a pot) to accounts. Settlement and Disputes only.
+    /// @notice Gives what was held (fees, bonds, a pot) to accounts. Settlement, Disputes and Omissions only.
     function credit(Payment[] calldata payments) external;
 
     /// @notice Moves royalties on, out of `from`. Settlement only.

@@ -12,6 +12,7 @@ interface IOperators {
     error Operators_AlreadyRegistered(address operator);
     error Operators_OnlySettlement(address caller);
     error Operators_OnlyDisputes(address caller);
+    error Operators_OnlyOmissions(address caller);
     error Operators_ZeroAmount();
     error Operators_ZeroAddress();
     error Operators_EmptyEndpoint();
@@ -48,6 +49,10 @@ interface IOperators {
     event ReserveWithdrawn(address indexed operator, address indexed to, uint256 amount);
     /// @notice `amount` went from the stake to the pot; jailed until then (type(uint40).max: banned).
     event Slashed(address indexed operator, uint256 amount, uint40 jailedUntil);
+    /// @notice `taken` of `asked` went from the reserve to Escrow.
+    event ReserveSlashed(address indexed operator, uint256 asked, uint256 taken);
+    /// @notice A pot went back to the stake: what was punished was no fault.
+    event Restored(address indexed operator, uint256 amount, uint8 faults, uint40 jailedUntil);
     /// @notice A pot was opened: its tokens went to Escrow.
     event PenaltyPaid(uint256 amount);
 
@@ -103,6 +108,14 @@ interface IOperators {
     /// @param unjailAfter seconds of jail
     /// @param faultsToBan number of faults that ban
     function slash(address operator, uint256 amount, uint40 unjailAfter, uint8 faultsToBan) external;
+
+    /// @notice Takes a penalty that no lock backs from the reserve, min(amount, reserve), to Escrow. Omissions only.
+    /// @return taken what was there
+    function slashReserve(address operator, uint256 amount) external returns (uint256 taken);
+
+    /// @notice Gives the pot of a batch back to the stake and takes its fault back, after a confirmed quarantine of the
+    /// verifier; a ban that rested on it ends. Settlement only.
+    function restore(address operator, uint256 amount, uint8 faultsToBan) external;
 
     /// @notice Sends the pot of a batch that is settled to Escrow. Settlement only.
     function payPenalty(uint256 amount) external;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {CommitTerms, DisputeTerms, ParamBounds, Params, PotTerms} from "../types/Params.sol";
+import {CommitTerms, DemandTerms, DisputeTerms, ParamBounds, Params, PotTerms} from "../types/Params.sol";
 
 /// @title IParameters
 /// @notice The append-only list of parameter sets, and the switch that stops new commitments.
@@ -10,6 +10,8 @@ import {CommitTerms, DisputeTerms, ParamBounds, Params, PotTerms} from "../types
 interface IParameters {
     /// @notice No set has this number.
     error Parameters_UnknownSet(uint32 set);
+    /// @notice Another set was the newest at that time.
+    error Parameters_NotNewestAt(uint32 set, uint40 time);
     /// @notice A header names a set that is no longer (or not yet) good for a commit.
     error Parameters_SetNotInForce(uint32 set, uint32 newest);
     /// @notice The set before the newest still takes commits; a new one would cut it off.
@@ -53,6 +55,7 @@ interface IParameters {
 
     /// @notice What a dispute needs.
     function disputeTerms(uint32 set) external view returns (DisputeTerms memory);
+    function demandTerms(uint32 set) external view returns (DemandTerms memory);
 
     /// @notice What a pot needs.
     function potTerms(uint32 set) external view returns (PotTerms memory);
@@ -73,6 +76,12 @@ interface IParameters {
 
     /// @notice From when a signing key holds that is set now.
     function keyTime() external view returns (uint40);
+
+    /// @notice Reverts unless `set` was the newest at `time`.
+    function requireNewestAt(uint32 set, uint40 time) external view;
+
+    /// @notice Whether all commitments were closed at any second from `from` to `to`.
+    function wereCommitmentsClosed(uint40 from, uint40 to) external view returns (bool);
 
     /// @notice Whether new commitments are stopped.
     function commitmentsClosed() external view returns (bool);

@@ -13,6 +13,7 @@ struct Peers {
     address escrow;
     address settlement;
     address disputes;
+    address omissions;
 }
 
 /// @title IPeers

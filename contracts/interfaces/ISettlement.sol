@@ -48,6 +48,10 @@ interface ISettlement {
     error Settlement_WrongStatus(BatchId id, BatchStatus status);
     error Settlement_WindowClosed(BatchId id, uint40 closedAt);
     error Settlement_WindowOpen(BatchId id, uint40 closesAt);
+    /// @notice The model's verifier is under quarantine.
+    error Settlement_VerifierStopped(BatchId id);
+    /// @notice No quarantine of the model's verifier was confirmed.
+    error Settlement_NotConfirmed(BatchId id);
     error Settlement_Challenged(BatchId id, uint24 openChallenges);
     /// @notice None of the items could become final; the first one's reason is in `reason`.
     error Settlement_NothingFinalized(bytes reason);
@@ -75,6 +79,7 @@ interface ISettlement {
     );
     /// @notice An item of `finalize` was passed over; `reason` is an encoded error of this interface.
     event FinalizeSkipped(BatchId indexed id, bytes reason);
+    event BatchRefunded(BatchId indexed id, uint256 refunded);
     event BatchSettled(BatchId indexed id, uint256 refunded, uint256 restitution, uint256 reward, uint256 burned);
     event ReceiptPublished(
         BatchId indexed id, uint32 indexed leafIndex, Receipt receipt, bytes32[] path, bytes[] inputs
@@ -98,6 +103,9 @@ interface ISettlement {
     /// @param winner names the challenge that won it (IDisputes.FaultProven)
     function settle(BatchHeader calldata header, Claim[] calldata claims, ChallengeKey calldata winner) external;
 
+    /// @notice After a confirmed quarantine of the verifier: fees go back, the lock leaves, a pot returns. Anyone.
+    function refund(BatchHeader calldata header, Claim[] calldata claims) external;
+
     /// @notice Publishes a receipt and its input, in the first half of the window, so that anyone can check it.
     /// @param inputs the bytes of each input tensor, as many as the model has
     /// @dev Chunks are filled with zero bytes, so a root does not say where the bytes of one of several inputs end: who
@@ -108,18 +116,19 @@ interface ISettlement {
     function distribute(ModelId modelId) external returns (uint256 amount);
 
     /// @notice Registers that a challenge was opened. Disputes only.
+    /// @param time by the verifier's clock
     /// @return ordinal its number among the challenges of the batch, from 1
-    function challengeOpened(BatchId id) external returns (uint24 ordinal);
+    function challengeOpened(BatchId id, uint40 time) external returns (uint24 ordinal);
 
     /// @notice Registers that a challenge ended without a fault. Disputes only.
     function challengeEnded(BatchId id) external;
 
     /// @notice Ends a batch as faulty. Disputes only; Pending batches only.
-    function convicted(BatchId id) external;
+    function convicted(BatchId id, uint40 time) external;
 
     /// @notice Status of one inference. A proof that cannot be one (index beyond count, path of another length) reverts.
     /// @return status what a consumer is told
-    /// @return until while Pending or Challenged: end of the window, otherwise 0
+    /// @return until while Pending or Challenged: end of the window in block time if no quarantine comes, otherwise 0
     function statusOf(BatchHeader calldata header, ReceiptProof calldata proof)
         external
         view

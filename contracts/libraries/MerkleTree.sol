@@ -27,8 +27,16 @@ library MerkleTree {
         uint256 depth = depthOf(count);
         if (proof.length != depth) revert MerkleTree_ProofLength(proof.length, depth);
         root = leaf;
-        for (uint256 level; level < depth; ++level) {
-            root = (index >> level) & 1 == 0 ? node(root, proof[level]) : node(proof[level], root);
+        assembly ("memory-safe") {
+            let end := add(proof.offset, shl(5, depth))
+            for { let next := proof.offset } lt(next, end) { next := add(next, 0x20) } {
+                // Left half if the index is even, right half if it is odd.
+                let half := shl(5, and(index, 1))
+                mstore(half, root)
+                mstore(xor(half, 0x20), calldataload(next))
+                root := keccak256(0, 0x40)
+                index := shr(1, index)
+            }
         }
     }
 
@@ -41,30 +49,50 @@ library MerkleTree {
     }
 
     /// @notice The root of the tree of `nodes`.
-    /// @dev Overwrites `nodes`. Nodes above nothing but padding are not stored: each level has one known value for them.
+    /// @dev Overwrites `nodes`.
     function rootOfAll(bytes32[] memory nodes) internal pure returns (bytes32) {
-        uint256 depth = depthOf(nodes.length);
-        uint256 count = nodes.length;
-        bytes32 padding = 0;
-        unchecked {
-            for (uint256 level; level < depth; ++level) {
-                uint256 pairs = count / 2;
-                for (uint256 i; i < pairs; ++i) {
-                    nodes[i] = node(nodes[2 * i], nodes[2 * i + 1]);
+        return fold(nodes, depthOf(nodes.length), 0);
+    }
+
+    /// @notice The node `levels` above `nodes`, filled up with `padding` on the right.
+    /// @dev Overwrites `nodes`. Nodes above nothing but padding are not stored: each level has one known value for them.
+    /// WARNING: the caller has made sure that there are between 1 and 2^levels nodes.
+    function fold(bytes32[] memory nodes, uint256 levels, bytes32 padding) internal pure returns (bytes32 root) {
+        assembly ("memory-safe") {
+            let count := mload(nodes)
+            let first := add(nodes, 0x20)
+            for {} levels { levels := sub(levels, 1) } {
+                // Pairs stand side by side, and each parent's place is one whose children were read.
+                let from := first
+                let end := add(first, shl(5, shr(1, count)))
+                let to := first
+                for {} lt(to, end) { to := add(to, 0x20) } {
+                    mstore(to, keccak256(from, 0x40))
+                    from := add(from, 0x40)
                 }
-                if (count & 1 == 1) nodes[pairs++] = node(nodes[count - 1], padding);
-                padding = node(padding, padding);
-                count = pairs;
+                mstore(0x20, padding)
+                if and(count, 1) {
+                    mstore(0, mload(from))
+                    mstore(to, keccak256(0, 0x40))
+                }
+                mstore(0, padding)
+                padding := keccak256(0, 0x40)
+                count := shr(1, add(count, 1))
             }
+            root := mload(first)
         }
-        return nodes[0];
     }
 
     /// @notice The tensor tree's root of `data`: chunks of 128 bytes, the last one filled with zero bytes.
     function chunkRoot(bytes calldata data) internal pure returns (bytes32) {
+        return rootOfAll(chunkHashes(data));
+    }
+
+    /// @notice The leaves of the tensor tree of `data`.
+    function chunkHashes(bytes calldata data) internal pure returns (bytes32[] memory leaves) {
         uint256 whole = data.length / CHUNK;
         uint256 rest = data.length % CHUNK;
-        bytes32[] memory leaves = new bytes32[](rest == 0 ? whole : whole + 1);
+        leaves = new bytes32[](rest == 0 ? whole : whole + 1);
         uint256 position;
         assembly ("memory-safe") {
             position := data.offset
@@ -79,7 +107,6 @@ library MerkleTree {
                 mstore(add(add(leaves, 0x20), mul(whole, 0x20)), keccak256(chunk, CHUNK))
             }
         }
-        return rootOfAll(leaves);
     }
 
     /// @notice Writes the hashes of `count` chunks that begin at calldata position `position` to `nodes`, from place `from` on.

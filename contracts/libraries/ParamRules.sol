@@ -60,6 +60,7 @@ library ParamRules {
         _require(p.protocolFeeBps + MAX_ROYALTY_BPS <= BPS, "protocolFeeBps");
         _require(uint256(p.rewardBps) + p.restitutionBps <= MAX_RECOVERABLE_BPS, "recoverable");
         _require(p.challengeBond > 0, "challengeBond");
+        _require(p.omissionBond > 0, "omissionBond");
         // Even a batch with one faulty receipt is worth challenging.
         _require(uint256(p.rewardBps) * p.minBatchStake >= uint256(p.challengeBond) * BPS, "minBatchStake");
     }

@@ -2,11 +2,12 @@
 pragma solidity 0.8.37;
 
 import {Execution, IVerifier} from "../interfaces/IVerifier.sol";
+import {TraceReveals} from "../trace/TraceReveals.sol";
 import {ModelCommitment} from "../types/Model.sol";
 
 /// @title TestVerifier
 /// @notice A verifier that is told what is a fault: for tests of what happens around a verdict. Never deployed by scripts.
-contract TestVerifier is IVerifier {
+contract TestVerifier is TraceReveals {
     /// @notice Nobody said that this evidence shows a fault of this execution of this model.
     error TestVerifier_NoFault(bytes32 what);
 

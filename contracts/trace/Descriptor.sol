@@ -14,6 +14,7 @@ using DescriptorLibrary for Descriptor global;
 /// that no compiler made (rank above 6, a dimension of 0) gives a number without meaning, in bounded time.
 library DescriptorLibrary {
     uint256 internal constant CONSTANT = 0;
+    uint256 internal constant INPUT = 1;
     uint256 internal constant MATERIALISED = 2;
     uint256 internal constant VIRTUAL = 3;
 

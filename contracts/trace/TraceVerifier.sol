@@ -10,10 +10,11 @@ import {Evaluation} from "./Evaluation.sol";
 import {Evidence} from "./Evidence.sol";
 import {Reader, ReaderLibrary} from "./Reader.sol";
 import {Entry, Tensor} from "./Step.sol";
+import {TraceReveals} from "./TraceReveals.sol";
 
 /// @title TraceVerifier
 /// @notice The verdict on an execution of a TOSA program. Pure: no state, no calls.
-contract TraceVerifier is ITraceVerifier {
+contract TraceVerifier is ITraceVerifier, TraceReveals {
     uint256 private constant ELEMENT = 1;
     uint256 private constant INPUT = 2;
     uint256 private constant OUTPUT = 3;

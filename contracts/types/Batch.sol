@@ -54,9 +54,9 @@ enum BatchStatus {
 /// @param openChallenges number of challenges that have not ended
 /// @param challenges number of challenges ever opened: gives each its ordinal
 /// @param committedAt time of the commit
-/// @param windowEndsAt first second at which no challenge can be opened
-/// @param endedAt time of finality or verdict, 0 before
-/// @param frozenAtCommit the verifier's frozen seconds at the commit (quarantine)
+/// @param windowEndsAt first second, by the verifier's clock, at which no challenge can be opened
+/// @param endedAt time of finality or verdict by the verifier's clock, 0 before
+/// @param frozenAtCommit seconds by which the verifier's clock was behind at the commit
 struct BatchState {
     // slot 0: 8 + 24 + 24 + 40 + 40 + 40 + 40 = 216 bits
     BatchStatus status;
@@ -69,17 +69,17 @@ struct BatchState {
 }
 
 /// @dev Content hash with chain and contract inside, so that it names one batch everywhere.
-function hashHeader(BatchHeader memory header, address settlement) view returns (BatchId) {
+function hashHeader(BatchHeader calldata header, address settlement) view returns (BatchId) {
     return BatchId.wrap(keccak256(abi.encode(block.chainid, settlement, header)));
 }
 
 /// @dev keccak256(abi.encode(claims)).
-function hashClaims(Claim[] memory claims) pure returns (bytes32) {
+function hashClaims(Claim[] calldata claims) pure returns (bytes32) {
     return keccak256(abi.encode(claims));
 }
 
 /// @dev What a batch locks, and what a fault of it costs: max(count * stake, minBatchStake of its set).
-function lockOf(BatchHeader memory header, uint96 minBatchStake) pure returns (uint256) {
+function lockOf(BatchHeader calldata header, uint96 minBatchStake) pure returns (uint256) {
     uint256 all = uint256(header.stake) * header.count;
     return all > minBatchStake ? all : minBatchStake;
 }

@@ -73,7 +73,7 @@ function hashRequest(Request memory request) pure returns (bytes32) {
 }
 
 /// @dev EIP-712 struct hash: the leaf of a batch.
-function hashReceipt(Receipt memory receipt) pure returns (bytes32) {
+function hashReceipt(Receipt calldata receipt) pure returns (bytes32) {
     return keccak256(abi.encode(RECEIPT_TYPEHASH, receipt));
 }
 

@@ -46,6 +46,23 @@ struct Manifest {
     uint16 compilerVersion;
 }
 
+/// @notice A verifier's standing and its clock, which stands still under quarantine.
+/// @param allowed new models may name it
+/// @param confirmed the council confirmed the quarantine: it judges nothing any more
+/// @param spent the guardian has used its quarantine; only the council gives it another
+/// @param frozen seconds of all quarantines before the last one
+/// @param stoppedAt when the last quarantine began; 0: there was none
+/// @param lapsesAt when it ends by itself
+struct VerifierState {
+    // slot 0
+    bool allowed;
+    bool confirmed;
+    bool spent;
+    uint40 frozen;
+    uint40 stoppedAt;
+    uint40 lapsesAt;
+}
+
 /// @notice A model this one was made from, and its share of this model's royalties.
 /// @param modelId an already registered model
 /// @param shareBps share of this model's royalty, in basis points

@@ -52,14 +52,22 @@ struct CommitTerms {
 struct DisputeTerms {
     uint96 challengeBond;
     uint40 challengerTime;
-    uint40 operatorTime;
     uint40 unjailAfter;
     uint8 faultsToBan;
+    uint96 minBatchStake;
+}
+
+/// @notice What `Disputes` needs of a set for forced reveals.
+struct DemandTerms {
+    uint96 challengeBond;
+    uint40 operatorTime;
+    uint16 maxDemands;
 }
 
 /// @notice What `Settlement.settle` needs of a set.
 struct PotTerms {
     uint96 minBatchStake;
+    uint96 challengeBond;
     uint40 earningDelay;
     uint16 rewardBps;
     uint16 restitutionBps;
@@ -67,7 +75,7 @@ struct PotTerms {
 
 /// @notice Absolute bounds of every set, fixed at deployment.
 /// @param outageFloor least `grace`, `operatorTime` and `challengerTime`: above the chain's longest outage
-/// @param maxTime no time is longer
+/// @param maxTime no time is longer; at most type(uint24).max, about 194 days
 /// @param maxAmount no amount is larger
 /// @param councilDelay execution delay of the council, for the bound of `maxQuarantine`
 struct ParamBounds {

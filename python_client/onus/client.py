@@ -30,9 +30,13 @@ from onus._services import (
     Fault,
     Finalized,
     ModelsService,
+    OmissionsService,
     OperatorsService,
     ParametersService,
     PayerService,
+    Recorded,
+    ReputationService,
+    RevealedMany,
     SettlementService,
     TokenService,
 )
@@ -42,7 +46,7 @@ from onus.chain.contracts import Contract
 from onus.chain.errors import NoSigner
 from onus.protocol import Domain
 
-__all__ = ["Fault", "Finalized", "Onus"]
+__all__ = ["Fault", "Finalized", "Onus", "Recorded", "RevealedMany"]
 
 T = TypeVar("T")
 
@@ -68,7 +72,9 @@ class Onus:
         operators: `OperatorsService`, for node operators.
         escrow: `EscrowService`, for payers and whoever is owed something.
         settlement: `SettlementService`, for operators, payers and consumers.
-        disputes: `DisputesService`, for watchers.
+        disputes: `DisputesService`, for watchers, and operators who answer them.
+        omissions: `OmissionsService`, for payers whose receipt is in no batch.
+        reputation: `ReputationService`.
         parameters: `ParametersService`.
         payer: `PayerService`: requests, vouchers, the check of a receipt.
         token: `TokenService`.
@@ -95,6 +101,8 @@ class Onus:
         self.escrow = EscrowService(context)
         self.settlement = SettlementService(context)
         self.disputes = DisputesService(context)
+        self.omissions = OmissionsService(context)
+        self.reputation = ReputationService(context)
         self.parameters = ParametersService(context)
         self.payer = PayerService(context)
         self.token = TokenService(context)
@@ -135,6 +143,8 @@ class Onus:
             self.escrow,
             self.settlement,
             self.disputes,
+            self.omissions,
+            self.reputation,
         )
         raw = self.rpc.logs(
             addresses=[contract.address for contract in contracts], from_block=from_block, to_block=to_block

@@ -12,7 +12,7 @@ import numpy as np
 from onus.inference import NodeClient
 from onus.protocol import BatchStatus, FaultKind, ids
 from scripts.build import load
-from scripts.demo.world import MODEL, OPERATORS, PAYERS, World, heldout
+from scripts.demo.world import MODEL, OPERATORS, PAYERS, WITHHOLDER, World, heldout
 
 if TYPE_CHECKING:
     from scripts.demo.run import Story
@@ -42,7 +42,7 @@ class Standing:
     reserve: int = 0
 
 
-_PEOPLE: Final = ("provider", *OPERATORS, *PAYERS, "watcher", "treasury")
+_PEOPLE: Final = ("provider", *OPERATORS, WITHHOLDER, *PAYERS, "watcher", "treasury")
 
 
 def accounts(world: World) -> dict[str, Standing]:
@@ -54,7 +54,7 @@ def accounts(world: World) -> dict[str, Standing]:
         state = reader.operators.state_of(address)
         reserved = sum(
             reader.escrow.reservation_of(address, operator=world.address(operator)).reserved
-            for operator in OPERATORS
+            for operator in (*OPERATORS, WITHHOLDER)
             if name in PAYERS
         )
         result[name] = Standing(
@@ -129,6 +129,8 @@ def _receipts(world: World, story: Story, batches: dict[bytes, dict[str, Any]]) 
     settlement = world.reader.settlement
     leaves: dict[bytes, bytes] = {}
     for batch_id, batch in batches.items():
+        if batch["operator"] == WITHHOLDER:
+            continue
         event = settlement.committed(ids.BatchId(batch_id))
         with NodeClient(world.reader.operators.endpoint_of(batch["header"].operator)) as node:
             data = node.batch(
@@ -264,8 +266,11 @@ def _checks(
     report: dict[str, Any],
 ) -> dict[str, bool]:
     """Each step of the main job, from the chain's state."""
+    withheld = [batch for batch in batches.values() if batch["operator"] == WITHHOLDER]
+    revealed = _revealed(world, withheld)
     reader, after = world.reader, accounts(world)
     settled = [batch for batch in batches.values() if batch["status"] == BatchStatus.SETTLED.name]
+    served = [batch for batch in batches.values() if batch not in withheld]
     final = [batch for batch in batches.values() if batch["status"] == BatchStatus.FINAL.name]
     cheat = reader.operators.state_of(world.address(CHEAT))
     library = world.library()
@@ -274,7 +279,8 @@ def _checks(
         logged.event.amount for logged in reader.operators.Slashed.logs(from_block=world.manifest.first_block)
     ]
     faulty_images = {where[image] for image in story.altered if image in where}
-    shown = {(each["slot"], each["element"]) for each in report["faults"]}
+    hidden = {batch["id"] for batch in withheld}
+    shown = {(each["slot"], each["element"]) for each in report["faults"] if each["batch"] not in hidden}
     wanted = {(how.slot, how.element) for how in story.altered.values()}
     earned = {name: each["earned"] for name, each in report["accounts"].items()}
     refunds = sum(each["refunded"] for each in report["accounts"].values())
@@ -285,17 +291,24 @@ def _checks(
         "2 the file compiles to the registered model": reader.models.manifest_hash_of(world.model_id)
         == secured.manifest.hash
         and MODEL.exists(),
-        "3 three operators committed every receipt": sum(batch["receipts"] for batch in batches.values())
+        "3 three operators committed every receipt": sum(batch["receipts"] for batch in served)
         == story.options.images
         == len(where)
-        and {batch["operator"] for batch in batches.values()} == set(OPERATORS),
-        "4 exactly the two altered batches are faulty": len(settled) == len(faulty_images) == 2
-        and {bytes.fromhex(batch["id"][2:]) for batch in settled} == faulty_images,
+        and {batch["operator"] for batch in served} == set(OPERATORS),
+        "4 exactly the altered batches are faulty": len(faulty_images) == 2
+        and {bytes.fromhex(batch["id"][2:]) for batch in settled if batch in served} == faulty_images
+        and all(batch in settled for batch in withheld),
+        "4 what was withheld was revealed on chain, and proved": len(withheld) == 1
+        and story.withheld is not None
+        and revealed == ["RECEIPT", "INPUT_CHUNKS", "TRACE_NODES", "CHUNKS"]
+        and any(
+            each["batch"] in hidden and each["kind"] == FaultKind.EXECUTION.name for each in report["faults"]
+        ),
         "4 each was proved with the altered element": shown == wanted
         and all(each["kind"] == FaultKind.EXECUTION.name for each in report["faults"]),
         "4 operator C was slashed and jailed": cheat.faults == 2 and cheat.jailed_until > 0,
         "4 the stake that left is what was booked": sum(slashed)
-        == story.before[CHEAT].stake - after[CHEAT].stake
+        == sum(story.before[name].stake - after[name].stake for name in (CHEAT, WITHHOLDER))
         == earned["watcher"] + restitution + report["burned"],
         "4 at least half was burned": 2 * report["burned"] >= sum(slashed),
         "4 the payers got their fees back": refunds == paid_back,
@@ -303,7 +316,7 @@ def _checks(
             after[name].free == story.before[name].free + earned[name] + report["accounts"][name]["refunded"]
             for name in (*PAYERS, "watcher")
         ),
-        "5 all other batches are final": len(final) == len(batches) - 2
+        "5 all other batches are final": len(final) == len(batches) - 3
         and all(standing.locked == 0 for standing in after.values()),
         "5 operators and provider are paid": all(
             earned[name] > 0 and after[name].free == earned[name] for name in (*OPERATORS, "provider")
@@ -313,6 +326,17 @@ def _checks(
         ),
         "6 honest answers are right": report["accuracy"]["honest"]["share"] >= LEAST_ACCURACY,
     }
+
+
+def _revealed(world: World, withheld: list[dict[str, Any]]) -> list[str]:
+    """What was demanded of the withheld batches and answered, in this order."""
+    disputes, first = world.reader.disputes, world.manifest.first_block
+    logs = [
+        logged
+        for batch in withheld
+        for logged in disputes.Revealed.logs(from_block=first, batch_id=bytes.fromhex(batch["id"][2:]))
+    ]
+    return [logged.event.position.kind.name for logged in logs]
 
 
 def _holds(world: World) -> bool:

@@ -20,13 +20,13 @@ from onus.operator import CommitPolicy, Offer
 from onus.protocol import BatchStatus
 from onus.store import BatchStage, ChallengeStage, ReceiptStage, SeenStage, StoredChallenge, VerdictKind
 from onus.trace import Alteration
-from onus.watcher import Watcher
+from onus.watcher import Sampling, Watcher
 from scripts.anvil import Anvil
 from scripts.build import load
 from scripts.demo.books import Standing, accounts
 from scripts.demo.dishonest import DishonestExecutor, alter_hidden, report_another_class
 from scripts.demo.show import Show
-from scripts.demo.world import DOLLAR, OPERATORS, PAYERS, World, heldout, in_parallel
+from scripts.demo.world import DOLLAR, OPERATORS, PAYERS, WITHHOLDER, World, heldout, in_parallel
 
 __all__ = ["Asked", "DemoFailed", "Options", "Story", "play"]
 
@@ -78,6 +78,7 @@ class Story:
     options: Options
     asked: list[Asked] = field(default_factory=list)
     altered: dict[int, Alteration] = field(default_factory=dict)
+    withheld: Asked | None = None
     before: dict[str, Standing] = field(default_factory=dict)
     challenges: list[StoredChallenge] = field(default_factory=list)
     seconds: dict[int, float] = field(default_factory=dict)
@@ -168,10 +169,11 @@ def _register(world: World, show: Show) -> None:
 
 def _serve(world: World, story: Story, show: Show) -> None:
     executor = _plan_cheating(world, story)
+    withheld = _alter_last(world)
     offer = Offer(model_id=world.model_id, fee=FEE, stake=STAKE)
     policy = CommitPolicy(max_receipts=story.options.batch)
     amount = OPERATOR_STAKE + world.manifest.first_params.reserve
-    for name in OPERATORS:
+    for name in (*OPERATORS, WITHHOLDER):
         world.mint(name, amount)
     for name in PAYERS:
         world.mint(name, DEPOSIT)
@@ -184,22 +186,23 @@ def _serve(world: World, story: Story, show: Show) -> None:
                 stake=OPERATOR_STAKE,
                 offer=offer,
                 policy=policy,
-                executor=executor if name == CHEAT else None,
+                executor={CHEAT: executor, WITHHOLDER: withheld}.get(name),
             )
-            for name in OPERATORS
+            for name in (*OPERATORS, WITHHOLDER)
         }
     )
     for name in PAYERS:
         escrow = world.clients[name].escrow
         escrow.deposit(DEPOSIT)
-        for operator in OPERATORS:
+        for operator in (*OPERATORS, WITHHOLDER):
             escrow.reserve(world.address(operator), RESERVATION)
     show.say(
-        f"3 operators stake {OPERATOR_STAKE // DOLLAR:,} oUSD each, 2 payers reserve for them; "
+        f"4 operators stake {OPERATOR_STAKE // DOLLAR:,} oUSD each, 2 payers reserve for them; "
         f"{FEE / DOLLAR:g} a request, {STAKE // DOLLAR} of stake behind each"
     )
     story.before = accounts(world)
     _ask_all(world, story, show)
+    _ask_withholder(world, story, show)
     _until(
         lambda: all(
             node.store.count(ReceiptStage.SERVED, ReceiptStage.BATCHED) == 0 for node in world.nodes.values()
@@ -229,6 +232,13 @@ def _plan_cheating(world: World, story: Story) -> DishonestExecutor:
         reported: report_another_class(model, inputs[reported].tobytes()),
     }
     return DishonestExecutor({inputs[image].tobytes(): how for image, how in story.altered.items()})
+
+
+def _alter_last(world: World) -> DishonestExecutor:
+    """Operator D alters a hidden element of the only answer that it gives."""
+    model = world.library().secure(world.model_id, models=world.reader.models)
+    data = heldout()[0][-1].tobytes()
+    return DishonestExecutor({data: alter_hidden(model, data, slot=HIDDEN_SLOT, element=HIDDEN_ELEMENT)})
 
 
 def _operator_of(image: int) -> str:
@@ -268,21 +278,36 @@ def _ask_all(world: World, story: Story, show: Show) -> None:
             session.close()
 
 
+def _ask_withholder(world: World, story: Story, show: Show) -> None:
+    """Operator D answers, commits, and is not to be reached any more."""
+    payer = PAYERS[0]
+    data = heldout()[0][-1].tobytes()
+    with Session(world.clients[payer], world.address(WITHHOLDER)) as session:
+        inference = session.infer(world.model_id, [data], max_fee=FEE, min_stake=STAKE)
+    story.withheld = Asked(-1, payer, WITHHOLDER, inference)
+    world.nodes[WITHHOLDER].flush()
+    world.clients[WITHHOLDER].operators.set_endpoint("http://127.0.0.1:9")
+    show.say(f"{WITHHOLDER} commits an answer, and serves nobody the data of it")
+
+
 # ---- 4 ----------------------------------------------------------------------------------------------------
 
 
 def _watch(world: World, story: Story, show: Show) -> Watcher:
-    watcher = world.watcher()
-    ends = time.monotonic() + 30
+    # Of what is withheld, one leaf is looked into at once; its bond is all that is risked.
+    watcher = world.watcher(sampling=Sampling(bonds=1, wait_bps=0))
+    ends = time.monotonic() + 60
     told: set[bytes] = set()
+    sealed: set[bytes] = set()
     while not _all_convicted(watcher):
         if time.monotonic() > ends:
-            raise DemoFailed("the watcher did not convict what it found within 30 seconds")
+            raise DemoFailed("the watcher did not convict what it found within 60 seconds")
         report = watcher.step()
-        if report.examined:
+        if any(batch.stage is not SeenStage.WITHHELD for batch in report.examined):
             _tell_examined(watcher, show)
         for challenge in report.moved:
-            if challenge.stage is ChallengeStage.SEALED:
+            if challenge.stage is ChallengeStage.SEALED and challenge.challenge_id not in sealed:
+                sealed.add(challenge.challenge_id)
                 place = f"leaf {challenge.opening.leaf_index} of batch 0x{challenge.batch_id.hex()[:8]}…"
                 show.say(f"challenged {place}")
             if challenge.stage is ChallengeStage.WON and challenge.challenge_id not in told:
@@ -290,9 +315,17 @@ def _watch(world: World, story: Story, show: Show) -> Watcher:
                 show.say(f"proved on chain: {challenge.note}")
         if report.is_idle and not watcher.store.challenges():
             raise DemoFailed("the watcher found nothing wrong")
+        if any(challenge.stage is ChallengeStage.LOST for challenge in report.moved):
+            raise DemoFailed("the watcher lost a challenge: what it looked into was right")
         if report.is_idle:
             time.sleep(0.1)
     story.challenges = watcher.store.challenges()
+    (sample,) = [challenge for challenge in story.challenges if challenge.sampled]
+    demanded = world.reader.disputes.Demanded.logs(
+        from_block=world.manifest.first_block, batch_id=sample.batch_id
+    )
+    what = ", ".join(each.event.position.kind.name.lower().replace("_", " ") for each in demanded)
+    show.say(f"{WITHHOLDER} was made to reveal on chain: {what}")
     state = world.reader.operators.state_of(world.address(CHEAT))
     show.say(f"{CHEAT}: {state.faults} faults, slashed and jailed until {state.jailed_until}")
     return watcher
@@ -302,7 +335,9 @@ def _all_convicted(watcher: Watcher) -> bool:
     batches = watcher.store.batches()
     challenges = watcher.store.challenges()
     examined = bool(batches) and not any(batch.stage is SeenStage.SEEN for batch in batches)
-    return examined and bool(challenges) and all(each.stage is ChallengeStage.WON for each in challenges)
+    # Those that were proved first may be settled before the last one is revealed.
+    convicted = (ChallengeStage.WON, ChallengeStage.SETTLED)
+    return examined and bool(challenges) and all(each.stage in convicted for each in challenges)
 
 
 def _tell_examined(watcher: Watcher, show: Show) -> None:

@@ -18,19 +18,30 @@ from onus.client import Onus
 from onus.library import Library
 from onus.operator import CommitPolicy, Executor, Node, Offer
 from onus.protocol import Address, InferenceMode, ModelId, ModelSpec, preset, to_address
-from onus.watcher import Watcher
+from onus.watcher import Sampling, Watcher
 from scripts.anvil import CHAIN_ID, Anvil
 from scripts.build import Artifact
 
-__all__ = ["DOLLAR", "MODEL", "OPERATORS", "PAYERS", "World", "heldout"]
+__all__ = ["DOLLAR", "MODEL", "OPERATORS", "PAYERS", "WITHHOLDER", "World", "heldout"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 MODEL: Final = ROOT / "models" / "digits" / "digits.tosa"
 DOLLAR: Final = 10**18
 
 OPERATORS: Final = ("operator A", "operator B", "operator C")
+WITHHOLDER: Final = "operator D"
 PAYERS: Final = ("payer 1", "payer 2")
-NAMES: Final = ("deployer", "council", "guardian", "treasury", "provider", *OPERATORS, *PAYERS, "watcher")
+NAMES: Final = (
+    "deployer",
+    "council",
+    "guardian",
+    "treasury",
+    "provider",
+    *OPERATORS,
+    *PAYERS,
+    "watcher",
+    WITHHOLDER,
+)
 
 
 def heldout() -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
@@ -151,12 +162,13 @@ class World:
         self.nodes[name] = node
         return node
 
-    def watcher(self) -> Watcher:
+    def watcher(self, *, sampling: Sampling | None = None) -> Watcher:
         """A watcher that is not running yet."""
         watcher = Watcher(
             self.clients["watcher"],
             library=self.library(),
             database=f"sqlite:///{self.folder / 'watcher.db'}",
+            sampling=sampling,
         )
         self._exit.callback(watcher.stop)
         return watcher

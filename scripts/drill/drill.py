@@ -17,7 +17,7 @@ from onus.store import SeenStage
 from onus.trace import Alteration, PositionError, Program, Trace, element_evidence, evidence, find_fault
 from onus.watcher import Watcher
 from scripts.build import load
-from scripts.drill.field import Committed, Field
+from scripts.drill.field import ACCUSER, WATCHER, Committed, Field
 
 __all__ = [
     "Drill",
@@ -33,7 +33,6 @@ __all__ = [
 _RECEIPTS: Final = 4
 _MOST_STEPS: Final = 200
 _ACCUSATIONS: Final = 8
-_ACCUSER: Final = "payer 2"
 
 
 class DrillError(OnusError):
@@ -242,7 +241,7 @@ class Drill:
     def _watcher(self, committed: Committed) -> Iterator[Watcher]:
         """The real one; stepped here, not by a thread of its own."""
         watcher = Watcher(
-            self._field.client("watcher"),
+            self._field.client(WATCHER),
             library=self._field.library,
             database=f"sqlite:///{self._field.folder / f'watcher-{next(self._numbers)}.db'}",
             source=self._field,
@@ -265,7 +264,7 @@ class Drill:
 
     def _accuse(self, committed: Committed, leaf: int) -> int:
         """A challenge of an honest receipt, with whatever might pass for evidence; how much was accepted."""
-        accuser, header = self._field.client(_ACCUSER), committed.batch.header
+        accuser, header = self._field.client(ACCUSER), committed.batch.header
         opening = Opening(leaf_index=leaf, salt=secrets.token_bytes(32))
         accuser.disputes.challenge(header, opening)
         self._field.chain.advance(1)

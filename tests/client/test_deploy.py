@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from onus.chain import Manifest, Sender
-from onus.chain.contracts import Governance, Models, Parameters
+from onus.chain.contracts import Governance, Models, Parameters, Reputation
 from onus.chain.deploy import (
     ADMIN,
     COUNCIL,
@@ -38,6 +38,9 @@ from tests.client.conftest import START, Chain, key, terms
 
 pytestmark = pytest.mark.usefixtures("at_start")
 Artifacts = dict[str, Artifact]
+# Token, Governance and the others; then a verifier is allowed, functions get roles (two contracts, two each),
+# roles their labels and holders, and the deployer renounces.
+TRANSACTIONS = 2 + len(ORDER) + 11
 
 
 class Crash(Exception):
@@ -78,9 +81,11 @@ def test_deploy__constructor_arguments__stand_in_the_manifest(chain: Chain, mani
     peers, bounds, params = manifest.contracts["Parameters"].arguments
     assert (bounds, params) == (manifest.bounds, manifest.params)
     assert peers == manifest.peers.to_json()
+    reputation = Reputation(chain.rpc, manifest.address("Reputation"))
+    assert reputation.half_life() == manifest.contracts["Reputation"].arguments[1] == terms().half_life
 
 
-@pytest.mark.parametrize("stop", [0, 1, 4, 9, 11, 14, 17])
+@pytest.mark.parametrize("stop", [0, 1, 4, 9, 11, 14, 17, TRANSACTIONS - 1])
 def test_deploy__stopped_half_way__goes_on_where_it_was(
     chain: Chain, artifacts: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
@@ -108,7 +113,7 @@ def test_deploy__stopped_half_way__goes_on_where_it_was(
     manifest = deploy(Sender(chain.rpc, key("second deployer")), terms(), artifacts, path=path, say=quiet)
     assert manifest.complete
     # Nothing was created or called twice.
-    assert chain.rpc.nonce(key("second deployer").address) == 2 + len(ORDER) + 10
+    assert chain.rpc.nonce(key("second deployer").address) == TRANSACTIONS
     Onus(chain.rpc, Manifest.load(path))
 
 
@@ -132,7 +137,7 @@ def test_deploy__stopped_between_creating_and_writing__takes_what_is_there(
     manifest = deploy(sender, terms(), artifacts, path=path, say=quiet)
     assert manifest.complete
     assert manifest.contracts["Governance"].transaction == ""
-    assert chain.rpc.nonce(sender.address) == 2 + len(ORDER) + 10
+    assert chain.rpc.nonce(sender.address) == TRANSACTIONS
 
 
 def test_verify_build__other_code__refused(chain: Chain, manifest: Manifest, artifacts: Artifacts) -> None:
@@ -214,7 +219,7 @@ def test_plan__cost__is_about_what_it_takes(chain: Chain, manifest: Manifest, ar
     predicted = plan(terms(), deployer=key("deployer").address, nonce=0).gas(artifacts)
     used = 0
     first = manifest.contracts["Governance"].block
-    for number in range(first, first + 2 + len(ORDER) + 10):
+    for number in range(first, first + TRANSACTIONS):
         used += int(chain.do("eth_getBlockByNumber", hex(number), False)["gasUsed"], 16)
     assert used * 0.9 < predicted < used * 1.1
 

@@ -27,11 +27,11 @@ from onus.chain.errors import (
     decode_revert,
 )
 from onus.protocol import Address, to_address
-from scripts.bindings import CONTRACTS, OPTIONAL, generate, snake, stale
+from scripts.bindings import CONTRACTS, generate, snake, stale
 from scripts.build import Artifact
 from tests.support.strategies import fixed, unsigned
 
-NAMES = [name for name in CONTRACTS if name not in OPTIONAL]
+NAMES = list(CONTRACTS)
 
 
 def value_of(parameter: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -79,14 +79,7 @@ def test_errors__every_class__stands_below_its_contract(artifacts: dict[str, Art
     for cls in ContractReverted.BY_SELECTOR.values():
         prefix = cls.SIGNATURE.split("_")[0]
         family = cls.__bases__[0].__name__
-        if "_" in cls.SIGNATURE and prefix in (
-            "Settlement",
-            "Escrow",
-            "Operators",
-            "Models",
-            "Disputes",
-            "Trace",
-        ):
+        if "_" in cls.SIGNATURE and prefix in (*CONTRACTS, "Trace"):
             assert family == f"{prefix}Rejected"
         assert issubclass(cls, ContractReverted)
         assert cls.__doc__

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import pytest
 
-from onus.protocol import Batch, BatchStatus, ChallengeStatus, ModelId, Turn, keccak256
+from onus.protocol import Batch, BatchStatus, ChallengeStatus, DemandKind, ModelId, Turn, keccak256
 from onus.protocol.ids import account_of
 from tests.support.blocks import one_block
 from tests.support.chain import Revert, Tx
@@ -62,7 +62,8 @@ def test_challenge__when_window_is_open__holds_the_bond_and_the_batch(world: Wor
     assert len(tx.logs) == 2
     stored = world.disputes.challengeOf(sealed.id)
     assert tuple(stored) == (
-        world.watcher1.address, tx.timestamp, 1, ChallengeStatus.SEALED, Turn.CHALLENGER, 0, 0, 0, 0, 0
+        world.watcher1.address, tx.timestamp, world.params.challenger_time, 1, ChallengeStatus.SEALED,
+        0, 0, 0, 0, 0, DemandKind.NONE, 0, 0, 0, 0, 0,
     )  # fmt: skip
     clock = world.disputes.clockOf(batch.header, sealed.key)
     assert tuple(clock) == (Turn.CHALLENGER, tx.timestamp + world.params.challenger_time)
@@ -278,5 +279,6 @@ def test_challenge__when_commitments_are_closed_or_operator_jailed__works(
 def test_settlement__when_not_called_by_disputes__reverts(world: World, batch: Batch, name: str) -> None:
     """F2, F3: nobody else opens, ends or decides anything."""
     method = getattr(world.settlement, name)
+    args = (world.id_of(batch),) if name == "challengeEnded" else (world.id_of(batch), world.now)
     for someone in (world.stranger, world.op1, world.council, world.guardian, world.settlement, world.escrow):
-        refused(world, Revert("Settlement_OnlyDisputes", someone), method, world.id_of(batch), sender=someone)
+        refused(world, Revert("Settlement_OnlyDisputes", someone), method, *args, sender=someone)

@@ -53,7 +53,6 @@ def test_close__when_another_won__returns_the_bond(world: World, bad: Batch, ope
     if opened and leaf == 0:
         # It was sealed first and held the place: it is the winner itself.
         refuse(world, Revert("Disputes_WrongStatus", moot.id, ChallengeStatus.WON), bad, moot.key)
-        assert world.free(world.watcher2) == BOND
         return
     before = world.buckets()
     tx = world.disputes.close(bad.header, moot.key, sender=world.stranger)
@@ -159,13 +158,34 @@ def test_close__twice__reverts(world: World, bad: Batch) -> None:
     refuse(world, Revert("Disputes_WrongStatus", moot.id, ChallengeStatus.CLOSED), bad, moot.key)
 
 
-def test_close__the_winner_and_the_prover__reverts(world: World, bad: Batch) -> None:
-    """C16, D13: they had their bonds back with the verdict."""
+def test_close__the_winner__reverts(world: World, bad: Batch) -> None:
+    """C16, D13: its bond comes with its reward, before and after."""
+    winner = world.convict(bad, 0)
+    refuse(world, Revert("Disputes_WrongStatus", winner.id, ChallengeStatus.WON), bad, winner.key)
+    world.forward(world.params.earning_delay)
+    world.settle(bad, winner)
+    refuse(world, Revert("Disputes_WrongStatus", winner.id, ChallengeStatus.WON), bad, winner.key)
+    assert world.assert_solvent().bonds == {}
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_close__a_prover_whose_place_was_held__returns_its_bond(
+    world: World, bad: Batch, opened: bool
+) -> None:
+    """C4, C16: who showed the fault loses nothing, whoever the reward belongs to."""
     first: Sealed = world.challenge(bad, 0, by=world.watcher2)
+    prover = world.challenge(bad, 0)
     world.disputes.open(bad.header, first.opening, sender=first.by)
-    prover = world.convict(bad, 0)
-    refuse(world, Revert("Disputes_WrongStatus", first.id, ChallengeStatus.WON), bad, first.key)
+    if opened:
+        world.disputes.open(bad.header, prover.opening, sender=prover.by)
+    world.prove(bad, prover)
+    assert world.disputes.challengeOf(first.id).status == ChallengeStatus.WON
+    assert world.assert_solvent().bonds == {first.id: BOND, prover.id: BOND}
+    world.disputes.close(bad.header, prover.key, sender=world.stranger)
+    assert world.free(world.watcher1) == BOND
+    assert world.assert_solvent().bonds == {first.id: BOND}
     refuse(world, Revert("Disputes_WrongStatus", prover.id, ChallengeStatus.CLOSED), bad, prover.key)
+    refuse(world, Revert("Disputes_WrongStatus", first.id, ChallengeStatus.WON), bad, first.key)
 
 
 def test_close__when_unknown__reverts(world: World, bad: Batch) -> None:

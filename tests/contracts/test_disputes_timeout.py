@@ -56,7 +56,7 @@ def test_timeout__when_challenger_is_silent__burns_the_bond(world: World, batch:
     tx = timeout(world, batch, sealed, at=deadline)
 
     lost = tx.event("ChallengeLost")
-    assert tuple(lost.values) == (sealed.id, BOND)
+    assert tuple(lost.values) == (sealed.id, 0, BOND)
     assert [(e.account, e.amount) for e in tx.events("Credited")] == [(BURNED, BOND)]
     assert len(tx.logs) == 2
     assert world.disputes.challengeOf(sealed.id).status == ChallengeStatus.LOST

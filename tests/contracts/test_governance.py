@@ -1,4 +1,4 @@
-"""Governance: delays that cannot be shortened, and a system that works without anybody in office."""
+"""Governance: delays that cannot be shortened, roles that cannot be moved, and nobody who is needed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.chain import Revert
 from tests.support.deployment import ADMIN, COUNCIL, GUARDIAN
+from tests.support.refusals import around
 from tests.support.world import World
 
 
@@ -83,3 +84,116 @@ def test_everybody__renounced__the_system_goes_on(world: World) -> None:
     world.assert_solvent()
     data = bytes.fromhex(world.parameters.add.data(world.params)[2:])
     assert world.governance.schedule.revert(world.parameters, data, 0, sender=world.council) is not None
+
+
+# ---- Functions and their roles ----------------------------------------------------------------------------
+
+
+GUARDED = {
+    "parameters": {"add": COUNCIL, "openCommitments": COUNCIL, "closeCommitments": GUARDIAN},
+    "models": {
+        "allowVerifier": COUNCIL,
+        "disallowVerifier": COUNCIL,
+        "confirmQuarantine": COUNCIL,
+        "allowQuarantine": COUNCIL,
+        "quarantine": GUARDIAN,
+    },
+}
+
+
+def test_functions__have_the_documented_roles(world: World) -> None:
+    """F2: every restricted function, and no other one has left the admin's role."""
+    for name in ("parameters", "models", "operators", "escrow", "settlement", "disputes", "omissions"):
+        contract = getattr(world, name)
+        functions = [entry["name"] for entry in contract.abi if entry["type"] == "function"]
+        roles = {
+            function: world.governance.getTargetFunctionRole(contract, getattr(contract, function).selector)
+            for function in functions
+        }
+        assert {function: role for function, role in roles.items() if role != ADMIN} == GUARDED.get(name, {})
+
+
+@pytest.mark.parametrize("role", [ADMIN, COUNCIL, GUARDIAN, 7, 2**64 - 1])
+def test_set_target_function_role__of_a_function_that_has_one__reverts(world: World, role: int) -> None:
+    """F4, F10: nobody can move the council's functions to a role without delay, nor take the guardian's."""
+    for name, functions in GUARDED.items():
+        contract = getattr(world, name)
+        for function, fixed in functions.items():
+            selector = getattr(contract, function).selector
+            data = world.governance.setTargetFunctionRole.data(contract, [selector], role)
+            expected = Revert("Governance_RoleFixed", contract, selector, fixed)
+            call = bytes.fromhex(data[2:])
+            mark = world.mark()
+            world.governance.schedule(world.governance, call, 0, sender=world.council)
+            world.forward(world.deployment.bounds.council_delay)
+            revert = world.governance.execute.revert(world.governance, call, sender=world.council)
+            assert revert == expected, function
+            world.back_to(mark)
+
+
+def test_set_target_function_role__one_fixed_among_others__reverts(world: World) -> None:
+    """D8, F10: and a function that has no role yet gets one, once."""
+    contract = world.models
+    free, fixed = contract.register.selector, contract.quarantine.selector
+    method = world.governance.setTargetFunctionRole
+    data = bytes.fromhex(method.data(contract, [free, fixed], COUNCIL)[2:])
+    world.governance.schedule(world.governance, data, 0, sender=world.council)
+    world.forward(world.deployment.bounds.council_delay)
+    revert = world.governance.execute.revert(world.governance, data, sender=world.council)
+    assert revert == Revert("Governance_RoleFixed", contract, fixed, GUARDIAN)
+    world.govern(method, contract, [free], COUNCIL)
+    assert world.governance.getTargetFunctionRole(contract, free) == COUNCIL
+    again = bytes.fromhex(method.data(contract, [free], GUARDIAN)[2:])
+    world.governance.schedule(world.governance, again, 0, sender=world.council)
+    world.forward(world.deployment.bounds.council_delay)
+    revert = world.governance.execute.revert(world.governance, again, sender=world.council)
+    assert revert == Revert("Governance_RoleFixed", contract, free, COUNCIL)
+
+
+def test_set_target_function_role__by_others__reverts(world: World) -> None:
+    """F2."""
+    selector = world.models.register.selector
+    for person in (world.stranger, world.guardian, world.deployer):
+        revert = world.governance.setTargetFunctionRole.revert(
+            world.models, [selector], COUNCIL, sender=person
+        )
+        assert revert == Revert("AccessManagerUnauthorizedAccount", person, ADMIN)
+
+
+# ---- Delays -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("contract", "function"),
+    [(name, each) for name, functions in GUARDED.items() for each in functions if functions[each] == COUNCIL],
+)
+def test_council__each_function_around_its_delay(world: World, contract: str, function: str) -> None:
+    """D1, F4: scheduled, not a second early; executed once."""
+    target = getattr(world, contract)
+    other = world.chain.deploy("TraceVerifier", sender=world.deployer)
+    arguments = {"add": (world.params,), "openCommitments": (), "allowVerifier": (other,)}
+    if function == "openCommitments":
+        world.parameters.closeCommitments(sender=world.guardian)
+    if function in ("confirmQuarantine", "allowQuarantine"):
+        world.quarantine()
+    args = arguments.get(function, (world.verifier,))
+    data = bytes.fromhex(getattr(target, function).data(*args)[2:])
+    scheduled = world.governance.schedule(target, data, 0, sender=world.council).timestamp
+    ready = scheduled + world.deployment.bounds.council_delay
+
+    def check(at: int, offset: int) -> None:
+        revert = world.governance.execute.revert(target, data, sender=world.council, at=at)
+        assert (revert and revert.name) == ("AccessManagerNotReady" if offset < 0 else None)
+
+    around(ready, check)
+    world.governance.execute(target, data, sender=world.council, at=ready)
+    revert = world.governance.execute.revert(target, data, sender=world.council)
+    assert revert is not None and revert.name == "AccessManagerNotScheduled"
+
+
+def test_guardian__replaced_by_the_admin__loses_its_office(world: World) -> None:
+    """F10: one that closes without need can be removed, behind the delay."""
+    world.govern(world.governance.revokeRole, GUARDIAN, world.guardian)
+    denied = Revert("AccessManagedUnauthorized", world.guardian)
+    assert world.parameters.closeCommitments.revert(sender=world.guardian) == denied
+    assert world.models.quarantine.revert(world.verifier, sender=world.guardian) == denied

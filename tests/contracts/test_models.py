@@ -53,9 +53,12 @@ def test_register__with_a_good_spec__stores_and_tells_everything(world: World) -
     assert models.lineageOf(id) == (world.treasury.address, ((parent, 2_500),))
     assert models.levelOf(id) == 1
     assert models.deprecatedAt(id) == 0
-    assert models.commitInfo(id) == (2**40 - 1, 7, 2)
+    # A wish beyond what any set can say is as good as the longest.
+    assert models.commitInfo(id) == (2**24 - 1, 7, 2, 0)
     assert models.inputInfo(id) == (1, 8_193)
-    assert models.verdictInfo(id) == (world.verifier.address, spec.manifest.commitment.to_abi())
+    commitment = spec.manifest.commitment.to_abi()
+    assert models.verdictInfo(id) == (world.verifier.address, commitment, world.now)
+    assert models.judgeOf(id) == (world.verifier.address, world.now)
 
 
 def test_register__same_file_by_another_provider__another_id(world: World) -> None:
@@ -261,6 +264,8 @@ def test_deprecate__by_others_unknown_or_twice__reverts(world: World) -> None:
     [
         "commitInfo",
         "verdictInfo",
+        "judgeOf",
+        "clockOf",
         "inputInfo",
         "royaltyBpsOf",
         "lineageOf",

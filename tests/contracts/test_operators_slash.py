@@ -404,6 +404,8 @@ def test_settle__odd_amounts__parts_add_up_and_the_remainder_is_burned(
     reward, *refunds = [
         after - b for after, b in zip([world.free(p) for p in (world.watcher1, *payers)], before, strict=True)
     ]
+    # The winner's bond comes with its reward.
+    reward -= params.challenge_bond
     count = sum(claims)
     shares = [penalty * restitution_bps // 10_000 * each // count for each in claims]
     shares += [0] * (len(payers) - len(shares))

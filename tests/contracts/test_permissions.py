@@ -14,8 +14,8 @@ ANYONE = "anyone"
 NOBODY: frozenset[str] = frozenset()
 COUNCIL = frozenset({"council"})
 
-# The documented permissions. "Anyone" acts for himself: on his own stake, balance, models or batches, or does
-# what anybody may do for everybody (finalize, settle, distribute, timeout, close, sweepBurned).
+# The documented permissions. "Anyone" acts for himself, on his own stake, balance, models or batches, or does
+# what anybody may do for everybody: finalize, settle, refund, distribute, timeout, close, punish, sweepBurned
 PERMISSIONS: Mapping[str, Mapping[str, frozenset[str] | str]] = {
     "Parameters": {
         "add": COUNCIL,
@@ -27,6 +27,9 @@ PERMISSIONS: Mapping[str, Mapping[str, frozenset[str] | str]] = {
         "deprecate": ANYONE,
         "allowVerifier": COUNCIL,
         "disallowVerifier": COUNCIL,
+        "allowQuarantine": COUNCIL,
+        "confirmQuarantine": COUNCIL,
+        "quarantine": frozenset({"guardian"}),
     },
     "Operators": {
         "register": ANYONE,
@@ -43,7 +46,9 @@ PERMISSIONS: Mapping[str, Mapping[str, frozenset[str] | str]] = {
         "lock": frozenset({"settlement"}),
         "unlock": frozenset({"settlement"}),
         "payPenalty": frozenset({"settlement"}),
+        "restore": frozenset({"settlement"}),
         "slash": frozenset({"disputes"}),
+        "slashReserve": frozenset({"omissions"}),
     },
     "Escrow": {
         "deposit": ANYONE,
@@ -57,14 +62,15 @@ PERMISSIONS: Mapping[str, Mapping[str, frozenset[str] | str]] = {
         "setVoucherKey": ANYONE,
         "sweepBurned": ANYONE,
         "redeem": frozenset({"settlement"}),
-        "hold": frozenset({"disputes"}),
-        "credit": frozenset({"settlement", "disputes"}),
+        "hold": frozenset({"disputes", "omissions"}),
+        "credit": frozenset({"settlement", "disputes", "omissions"}),
         "distribute": frozenset({"settlement"}),
     },
     "Settlement": {
         "commit": ANYONE,
         "finalize": ANYONE,
         "settle": ANYONE,
+        "refund": ANYONE,
         "publish": ANYONE,
         "distribute": ANYONE,
         "challengeOpened": frozenset({"disputes"}),
@@ -74,9 +80,21 @@ PERMISSIONS: Mapping[str, Mapping[str, frozenset[str] | str]] = {
     "Disputes": {
         "challenge": ANYONE,
         "open": ANYONE,
+        "demand": ANYONE,
+        "reveal": ANYONE,
+        "revealMany": ANYONE,
+        "revealOne": frozenset({"disputes"}),  # from `revealMany`
         "prove": ANYONE,
         "timeout": ANYONE,
         "close": ANYONE,
+    },
+    "Omissions": {
+        "claim": ANYONE,
+        "answer": ANYONE,
+        "punish": ANYONE,
+    },
+    "Reputation": {
+        "record": ANYONE,
     },
     "Governance": {
         "cancel": ANYONE,  # of one's own operations; the admin's of all
@@ -103,8 +121,10 @@ DENIED = {
     "AccessManagedUnauthorized",
     "AccessManagerUnauthorizedAccount",
     "AccessManagerUnauthorizedConsume",
+    "Disputes_OnlySelf",
     "Escrow_OnlyPeer",
     "Operators_OnlyDisputes",
+    "Operators_OnlyOmissions",
     "Operators_OnlySettlement",
     "Settlement_OnlyDisputes",
 }

@@ -14,11 +14,15 @@ from typing import Any
 import pytest
 from eth_utils import keccak
 
+from onus.protocol import ChallengeStatus, OmissionStatus, TensorWitness
 from onus.protocol.ids import BURNED
 from tests.support.actors import Actor
 from tests.support.chain import Failed, Method
+from tests.support.moves import RECEIPT, demand, reveal_args
+from tests.support.verdicts import Double
 from tests.support.world import World
 
+REPLY = ("header", "challenger", "opening", "answer")
 BEFORE, AFTER = 8, 9  # modes of `contracts/test/HostileToken.sol`
 REENTRANT = keccak(text="ReentrancyGuardReentrantCall()")[:4]
 Call = tuple[Method, tuple[Any, ...]]
@@ -34,7 +38,13 @@ OUTER = (
     "Escrow.withdraw",
     "Escrow.sweepBurned",
     "Settlement.settle",
+    "Omissions.punish",
 )
+# A pot, and a penalty from a reserve, are sent by Operators for another contract.
+AT_WORK = {
+    "Settlement.settle": {"Settlement", "Operators"},
+    "Omissions.punish": {"Omissions", "Operators"},
+}
 # Change nothing but the caller's own words, move no tokens, and call nobody who could call back.
 UNGUARDED = {
     "register",
@@ -70,10 +80,11 @@ class Attack:
         winner = world.convict(faulty)
         self.settle = (faulty.header, faulty.claims, winner.key)
         world.forward(p.unjail_after)
-        good = world.batch(world.op1, self.model)
-        world.commit(good)
-        world.past_window(good)
-        world.finalize(good)
+        self.good = world.batch(world.op1, self.model)
+        world.commit(self.good)
+        world.past_window(self.good)
+        world.finalize(self.good)
+        self.fail()
         self.act(world.operators.requestUnbond, p.min_batch_stake)
         self.act(world.escrow.requestRelease, world.op1, 500)
         world.time_to(world.parameters.exitTime())
@@ -83,15 +94,61 @@ class Attack:
 
         self.final = world.batch(world.op1, self.model)
         world.commit(self.final)
-        lost = world.challenge(self.final)
-        self.lost = lost.key
+        self.held = world.batch(world.op1, self.model)
+        world.commit(self.held)
+        self.lost = world.challenge(self.held).key
         world.past_window(self.final)
         self.open = world.batch(world.op1, self.model)
         world.commit(self.open)
-        mine = Actor("attacker", _Address(token.address))  # type: ignore[arg-type]
-        self.mine = world.batch(mine, self.model)
+        self.omit()
+        self.dispute()
+        self.mine = world.batch(self.me, self.model)
         self.vouchers = world.vouchers(self.mine)
         self.before = self.wealth()
+
+    def omit(self) -> None:
+        """A claim to punish, one to answer, and one for the token to make."""
+        world = self.world
+        self.punish = world.receipt(world.op1, self.model, stake=1_001)
+        world.time_to(self.punish.commit_by)
+        world.claim(self.punish)
+        world.forward(world.params.operator_time)
+        batch = world.batch(world.op1, self.model, count=1)
+        world.commit(batch)
+        (receipt,) = batch.receipts
+        world.time_to(receipt.commit_by)
+        world.claim(receipt)
+        self.answer = (receipt, batch.header, batch.proof(0))
+        request = world.request(self.me, self.model)
+        mine = world.receipt(
+            world.op1, self.model, request=request, served_at=world.now - 9, commit_by=world.now
+        )
+        self.claim = (mine, world.signed(mine), 1)
+
+    def dispute(self) -> None:
+        """A challenge of the token's that can go on, and one that waits for its answer."""
+        world = self.world
+        self.sealed = world.sealed(self.open, 1, by=self.me)
+        self.act(world.disputes.challenge, self.open.header, self.sealed.key.seal)
+        asked = world.challenge(self.open, 2)
+        demand(world, self.open, asked)
+        self.reveal = reveal_args(self.open, asked)
+
+    def fail(self) -> None:
+        """A batch whose verifier failed, and the token's challenge on it."""
+        world = self.world
+        other = Double(world)
+        self.failed = world.batch(world.op1, other.model)
+        world.commit(self.failed)
+        sealed = world.sealed(self.failed, by=self.me)
+        self.act(world.disputes.challenge, self.failed.header, sealed.key.seal)
+        self.close = (self.failed.header, sealed.key)
+        world.fail_verifier(other.contract)
+
+    @property
+    def me(self) -> Actor:
+        """The token as an account."""
+        return Actor("attacker", _Address(self.world.token.address))  # type: ignore[arg-type]
 
     def act(self, method: Method, *args: Any) -> Any:
         """Calls as the token."""
@@ -105,8 +162,11 @@ class Attack:
         bonds = sum(
             w.params.challenge_bond
             for id in w.ledger.challenges
-            if (c := w.disputes.challengeOf(id)).challenger == me.address and c.status in (1, 2)
+            if (c := w.disputes.challengeOf(id)).challenger == me.address
+            and not ChallengeStatus(c.status).is_over
         )
+        claimed = w.omissions.omissionOf(self.claim[0].struct_hash).status == OmissionStatus.CLAIMED
+        bonds += claimed * w.params.omission_bond
         reserved = w.escrow.reservationOf(me, w.op1).reserved
         return int(w.token.balanceOf(me) + w.free(me) + state.stake + state.reserve + bonds + reserved)
 
@@ -143,7 +203,17 @@ class Attack:
             (s.distribute, (self.model,)),
             (s.publish, (self.open.header, self.open.proof(0), [b""])),
             (d.challenge, (self.open.header, b"\x05" * 32)),
-            (d.timeout, (self.final.header, self.lost)),
+            (d.timeout, (self.held.header, self.lost)),
+            (d.open, (self.open.header, self.sealed.opening)),
+            (d.demand, (self.open.header, self.sealed.opening, RECEIPT, TensorWitness())),
+            (d.reveal, self.reveal),
+            (d.revealMany, ([dict(zip(REPLY, self.reveal, strict=True))],)),
+            (d.close, self.close),
+            (s.refund, (self.failed.header, self.failed.claims)),
+            (w.omissions.claim, self.claim),
+            (w.omissions.answer, self.answer),
+            (w.omissions.punish, (self.punish,)),
+            (w.reputation.record, ([self.good.header],)),
         ]
         return {f"{method.contract.name}.{method.name}": (method, args) for method, args in calls}
 
@@ -166,8 +236,7 @@ def test_callback__from_the_token__into_every_function(
     calls = attack.calls()
     method, args = calls[outer]
     data = bytes.fromhex(method.data(*args)[2:])
-    # A pot is opened by two contracts, the second of which calls the token.
-    at_work = {"Settlement", "Operators"} if outer == "Settlement.settle" else {method.contract.name}
+    at_work = AT_WORK.get(outer, {method.contract.name})
     worked = set()
     for mode, (name, (nested, nested_args)) in product((BEFORE, AFTER), calls.items()):
         nested_data = bytes.fromhex(nested.data(*nested_args)[2:])

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from onus.protocol import BatchStatus, ChallengeStatus, MerkleTree, Parent, keccak256
+from onus.protocol import (
+    BatchStatus,
+    ChallengeStatus,
+    MerkleTree,
+    OmissionStatus,
+    Parent,
+    TensorWitness,
+    keccak256,
+)
 from tests.support.replay import check_replay
+from tests.support.withheld import RECEIPT, REQUEST, Withheld, wide_source
 from tests.support.world import World
 
 
@@ -41,7 +50,8 @@ def test_replay__of_a_rich_life__is_the_state(world: World) -> None:
     world.disputes.timeout(bad.header, lost.key, sender=world.stranger)
     check_replay(world)
     world.prove(bad, second)
-    world.disputes.close(bad.header, moot.key, sender=world.stranger)
+    for sealed in (moot, second):
+        world.disputes.close(bad.header, sealed.key, sender=world.stranger)
     world.forward(world.params.earning_delay)
     world.settle(bad, first)
     world.past_window(good)
@@ -81,3 +91,71 @@ def test_replay__of_a_rich_life__is_the_state(world: World) -> None:
     assert state.published == {(world.id_of(good), 2)}
     assert state.places[world.id_of(bad), 1] == first.id
     assert len(state.sets) == 2 and len(state.models) == 2 and len(state.signers[world.op1.address]) == 2
+
+
+def test_replay__of_disputes_with_demands__is_the_state(world: World) -> None:
+    """F8, F9: clocks, places, everything that was revealed, verdicts by silence, histories."""
+    withheld = Withheld(world, wide_source())
+    batch, other = withheld.batch, withheld.commit()
+    patient, silent = withheld.challenge(), withheld.challenge(by=world.watcher2)
+    for position in (RECEIPT, REQUEST, *withheld.source.ends()[:100:20]):
+        world.forward(100)
+        withheld.demand(patient, position)
+        world.forward(10)
+        check_replay(world)
+        withheld.reveal(patient, position)
+    withheld.turn(silent, withheld.source.ends()[-1])
+    check_replay(world)
+    for sealed in (silent, patient):
+        world.time_to(world.disputes.clockOf(batch.header, sealed.key).deadline)
+        world.timeout(batch, sealed)
+    withheld.batch = other
+    against = withheld.challenge()
+    withheld.demand(against, RECEIPT)
+    check_replay(world)
+    world.timeout(other, against, at=world.disputes.clockOf(other.header, against.key).deadline)
+    world.forward(world.params.earning_delay)
+    world.settle(other, against)
+    world.past_window(batch)
+    world.finalize(batch)
+    world.reputation.record([batch.header, other.header], sender=world.stranger)
+    world.forward(100 * 24 * 3_600)
+    state = check_replay(world)
+    assert sum(state.revealed.values()) == 8 and len(state.revealed) == 9
+    assert {who for _, who in state.histories} == {world.op1.address, world.provider.address, withheld.model}
+
+
+def test_replay__of_quarantine_and_omission__is_the_state(world: World) -> None:
+    """F8, F9: a clock that stood still, one that stopped for good, refunds, a reserve that paid."""
+    model = world.ready()
+    world.payer_ready(world.alice, world.operator_ready(world.op2))
+    omitted, late = (world.receipt(op, model) for op in (world.op1, world.op2))
+    pending, faulty = world.batch(world.op1, model), world.faulty_batch(world.op2, model)
+    for batch in (pending, faulty):
+        world.commit(batch)
+    world.time_to(omitted.commit_by)
+    for receipt in (omitted, late):
+        world.claim(receipt)
+    challenged = world.challenge(pending, 1, by=world.watcher2)
+    world.disputes.demand(pending.header, challenged.opening, RECEIPT, TensorWitness(), sender=challenged.by)
+    world.time_to(world.quarantine())
+    world.govern(world.models.allowQuarantine, world.verifier)
+    check_replay(world)
+    winner = world.challenge(faulty, 0)
+    world.prove(faulty, winner)
+    check_replay(world)
+    world.omissions.punish(omitted, sender=world.stranger)
+    world.fail_verifier()
+    check_replay(world)
+    for batch, sealed in ((pending, challenged), (faulty, winner)):
+        world.refund(batch)
+        check_replay(world)
+        world.close_challenge(batch, sealed)
+    world.reputation.record([pending.header, faulty.header], sender=world.stranger)
+    state = check_replay(world)
+    assert {batch["status"] for batch in state.batches.values()} == {BatchStatus.REFUNDED}
+    assert [status for status, _, _ in state.omissions.values()] == [
+        OmissionStatus.PUNISHED,
+        OmissionStatus.CLAIMED,
+    ]
+    world.assert_solvent()

@@ -83,14 +83,15 @@ def test_settle__when_pot_is_open__refunds_restores_rewards_and_burns(world: Wor
     assert tx.event("PenaltyPaid").amount == penalty
     assert [(e.account, e.amount) for e in tx.events("Credited")] == [
         (account_of(world.alice.address), 3 * CENT + restitution),
-        (account_of(world.watcher1.address), reward),
+        (account_of(world.watcher1.address), reward + world.params.challenge_bond),
         (BURNED, burned),
     ]
     transfer = tx.event("Transfer")
     assert tuple(transfer.values) == (world.operators.address, world.escrow.address, penalty)
     assert world.state_of(batch).status == BatchStatus.SETTLED
     assert world.free(world.alice) - before["alice"] == 3 * CENT + restitution
-    assert world.free(world.watcher1) - before["watcher1"] == reward
+    # Its bond comes with it.
+    assert world.free(world.watcher1) - before["watcher1"] == reward + world.params.challenge_bond
     assert world.free(world.op1) == before["op1"] and world.free(world.stranger) == before["stranger"]
     assert world.escrow.balanceOf(BURNED) == burned
     # The operator lost it with the verdict already.
@@ -126,7 +127,7 @@ def test_settle__before_the_pot_opens__nobody_holds_any_of_it(world: World, mode
     batch, _ = convicted(world, model)
     world.time_to(world.state_of(batch).endedAt + world.params.earning_delay - 1)
     assert world.free(world.alice) == 0
-    assert world.free(world.watcher1) == world.params.challenge_bond
+    assert world.free(world.watcher1) == 0
     assert world.escrow.balanceOf(BURNED) == 0
     buckets = world.assert_solvent()
     assert buckets.pots == {world.id_of(batch): 150 * UNIT}

@@ -1,10 +1,9 @@
-"""Settlement.statusOf and requireFinal: what a consumer is told, and a contract that acts on it.
+"""Settlement.statusOf and requireFinal: what a consumer is told.
 
 statusOf        unknown · pending until T · challenged · final · final and published · void
 requireFinal
 ├── when final, in the batch, served before the commit, as expected, and published   returns
 └── otherwise                                                                         a typed error for each
-AnswerConsumer.act      acts once, and only then
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from onus.protocol import Batch, BatchStatus, Expected, InferenceStatus, ModelId, ReceiptProof, keccak256
+from onus.protocol import Batch, BatchStatus, Expected, InferenceStatus, ModelId, keccak256
 from tests.contracts.test_settlement_publish import INPUTS, batch_on, model_on, root_of
-from tests.support.chain import Contract, Revert
+from tests.support.chain import Revert
 from tests.support.deployment import UNIT
-from tests.support.refusals import refused, variants
+from tests.support.refusals import variants
 from tests.support.world import World
 
 STAKE = 10 * UNIT
@@ -226,92 +225,3 @@ def test_require_final__when_leaf_promises_more_stake_than_the_batch__counts_the
     expected = expected_of(batch, input_root=bytes(32), min_stake=2 * UNIT, published=False)
     revert = world.settlement.requireFinal.revert(batch.header, batch.proof(1), expected)
     assert revert == Revert("Settlement_CollateralTooSmall", 2 * UNIT, UNIT)
-
-
-# ---- A contract that acts on an answer ------------------------------------------------------------------
-
-OUTPUT = bytes((0x90, 0x12, 0x7F, 0x00, 0xFF, 0x7E, 0x01, 0x80, 0x13, 0x12))
-
-
-class Asked:
-    """A consumer that asked one question, and the batch in which it is answered."""
-
-    def __init__(self, world: World, model: ModelId) -> None:
-        self.world = world
-        self.consumer: Contract = world.chain.deploy(
-            "AnswerConsumer", world.settlement, model, STAKE, sender=world.deployer
-        )
-        request = world.request(world.alice, model, input_root=root_of(INPUTS), min_stake=STAKE)
-        self.request_id = request.id(world.domain)
-        self.consumer.ask(self.request_id, root_of(INPUTS), sender=world.deployer)
-        answer = world.receipt(
-            world.op1, model, request=request, stake=STAKE, output_root=keccak256(OUTPUT.ljust(128, b"\0"))
-        )
-        self.batch = world.batch(world.op1, receipts=[world.receipt(world.op1, model, stake=STAKE), answer])
-
-    def refuse(self, expected: Revert, output: bytes = OUTPUT, proof: ReceiptProof | None = None) -> None:
-        args = (self.batch.header, proof or self.batch.proof(1), output)
-        refused(self.world, expected, self.consumer.act, *args, sender=self.world.stranger)
-
-
-@pytest.fixture
-def asked(world: World, model: ModelId) -> Asked:
-    return Asked(world, model)
-
-
-def test_act__only_when_final_and_published__once(world: World, asked: Asked) -> None:
-    """The line that a consumer puts before it acts, through a whole life."""
-    batch, id = asked.batch, world.id_of(asked.batch)
-    asked.refuse(Revert("Settlement_WrongStatus", id, BatchStatus.NULL))
-    world.commit(batch)
-    asked.refuse(Revert("Settlement_WrongStatus", id, BatchStatus.PENDING))
-    world.settlement.publish(batch.header, batch.proof(1), INPUTS, sender=world.alice)
-    world.past_window(batch)
-    asked.refuse(Revert("Settlement_WrongStatus", id, BatchStatus.PENDING))
-    world.finalize(batch)
-    tx = asked.consumer.act(batch.header, batch.proof(1), OUTPUT, sender=world.stranger)
-    assert (tx.event("Acted").requestId, tx.event("Acted").class_) == (asked.request_id, 2)
-    asked.refuse(Revert("AnswerConsumer_AlreadyAnswered", asked.request_id))
-
-
-def test_ask__when_not_the_owner__refuses(world: World, asked: Asked) -> None:
-    """Whoever could say what was asked could choose the answer."""
-    args = (asked.request_id, keccak256(b"another image"))
-    expected = Revert("AnswerConsumer_NotOwner", world.stranger)
-    assert asked.consumer.ask.revert(*args, sender=world.stranger) == expected
-
-
-def test_act__when_never_published__refuses_what_is_final(world: World, asked: Asked) -> None:
-    """G15."""
-    world.commit(asked.batch)
-    world.past_window(asked.batch)
-    world.finalize(asked.batch)
-    asked.refuse(Revert("Settlement_NotPublished", world.id_of(asked.batch), 1))
-
-
-def test_act__when_batch_was_faulty__refuses(world: World, asked: Asked) -> None:
-    other = replace(asked.batch.receipts[0], fee=0)
-    asked.batch = world.batch(
-        world.op1, receipts=[other, asked.batch.receipts[1]], fee=asked.batch.header.fee
-    )
-    world.commit(asked.batch)
-    world.settlement.publish(asked.batch.header, asked.batch.proof(1), INPUTS, sender=world.alice)
-    world.convict(asked.batch, 0)
-    asked.refuse(Revert("Settlement_WrongStatus", world.id_of(asked.batch), BatchStatus.FAULTY))
-
-
-def test_act__when_output_or_question_is_another__refuses(world: World, asked: Asked) -> None:
-    """The bytes must be those of the root and as many as the model has: zeros at the end change no root."""
-    batch = asked.batch
-    world.commit(batch)
-    world.settlement.publish(batch.header, batch.proof(1), INPUTS, sender=world.alice)
-    world.past_window(batch)
-    world.finalize(batch)
-    changed = OUTPUT[:-1] + b"\x7f"
-    committed = batch.receipts[1].output_root
-    found = keccak256(changed.ljust(128, b"\0"))
-    asked.refuse(Revert("AnswerConsumer_WrongOutput", committed, found), changed)
-    for output in (OUTPUT + b"\0", OUTPUT[:-1], b""):
-        asked.refuse(Revert("AnswerConsumer_WrongLength", len(output)), output)
-    other = batch.receipts[0].request_id
-    asked.refuse(Revert("AnswerConsumer_OtherRequest", bytes(32), other), OUTPUT, batch.proof(0))

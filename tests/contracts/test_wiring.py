@@ -14,7 +14,10 @@ from tests.support.deployment import create_address, plan_peers
 from tests.support.world import World
 
 ZERO = "0x" + "00" * 20
-PLACES = ("parameters", "models", "operators", "escrow", "settlement", "disputes")
+PLACES = ("parameters", "models", "operators", "escrow", "settlement", "disputes", "omissions")
+# Reads the others and is called by none, so it has no place among them.
+CONTRACTS = (*PLACES, "reputation")
+HALF_LIFE = 90 * 86_400
 
 
 def next_address(world: World) -> str:
@@ -25,17 +28,19 @@ def next_address(world: World) -> str:
 
 def peers_with(world: World, place: str) -> Peers:
     """The peers of the deployment, with the deployer's next contract in `place`."""
-    return replace(world.peers, **{place: next_address(world)})
+    return replace(world.peers, **{place: next_address(world)}) if place in PLACES else world.peers
 
 
 def deploy_revert(world: World, place: str, peers: Peers) -> Revert | None:
     extra: tuple[Any, ...] = ()
     if place == "parameters":
         extra = (world.deployment.bounds, world.params)
+    if place == "reputation":
+        extra = (HALF_LIFE,)
     return world.chain.deploy_revert(place.capitalize(), peers, *extra, sender=actor("deployer"))
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", CONTRACTS)
 def test_constructor__with_zero_for_any_peer__reverts(world: World, place: str) -> None:
     """F5, F6: each contract names the first peer that is missing."""
     good = peers_with(world, place)
@@ -69,7 +74,7 @@ def test_plan_peers__is_where_the_contracts_are(world: World) -> None:
 
 def test_wiring__of_all_contracts__is_one(world: World) -> None:
     """F6: the deploy script compares it: one contract with another peer is told from the rest."""
-    assert {getattr(world, place).wiring() for place in PLACES} == {world.peers.wiring}
+    assert {getattr(world, place).wiring() for place in CONTRACTS} == {world.peers.wiring}
     assert all(
         replace(world.peers, **{field.name: world.stranger.address}).wiring != world.peers.wiring
         for field in fields(Peers)
@@ -81,6 +86,7 @@ def test_getters__say_what_was_wired(world: World) -> None:
     assert world.settlement.treasury() == world.treasury.address
     assert world.parameters.authority() == world.models.authority() == world.governance.address
     assert world.settlement.domainSeparator() == world.domain.separator
+    assert world.reputation.halfLife() == HALF_LIFE
 
 
 def test_set_authority__by_anyone__reverts(world: World) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from onus.protocol import BANNED, BatchStatus, ChallengeStatus, Params
+from onus.protocol import BANNED, BatchStatus, ChallengeStatus, DemandKind, Params
 from onus.protocol.ids import BURNED, account_of
 from tests.support.chain import Revert
 
 BPS = 10_000
-ALIVE = (ChallengeStatus.SEALED, ChallengeStatus.OPENED)
+ALIVE = (ChallengeStatus.SEALED, ChallengeStatus.OPENED, ChallengeStatus.ENGAGED)
 
 
 @dataclass
@@ -63,6 +63,12 @@ class Challenge:
     sealed_at: int
     ordinal: int
     status: ChallengeStatus = ChallengeStatus.SEALED
+    moved_at: int = 0
+    challenger_left: int = 0
+    operator_left: int = 0
+    demands_left: int = 0
+    answers: int = 0
+    wanted: DemandKind | None = None
 
 
 @dataclass
@@ -82,6 +88,7 @@ class Batch:
     status: BatchStatus = BatchStatus.PENDING
     challenges: list[Challenge] = field(default_factory=list)
     places: dict[int, Challenge] = field(default_factory=dict)
+    revealed: set[tuple[int, DemandKind]] = field(default_factory=set)
 
     @property
     def count(self) -> int:
@@ -321,17 +328,59 @@ class Money:
 
     def open(self, challenge: Challenge, now: int) -> Revert | None:
         batch = self.batches[challenge.batch]
-        if batch.status is not BatchStatus.PENDING:
-            return Revert("Settlement_WrongStatus", batch.id, batch.status)
         if error := self._why_not_move(challenge, now):
             return error
+        if batch.status is not BatchStatus.PENDING:
+            return Revert("Settlement_WrongStatus", batch.id, batch.status)
         holder = self._holder(batch, challenge.leaf, now)
         held = holder is not None and holder.ordinal <= challenge.ordinal
-        if held and challenge.status is ChallengeStatus.OPENED:
+        if held and challenge.status is not ChallengeStatus.SEALED:
             return Revert("Disputes_PlaceHeld", challenge.id, holder.id)  # type: ignore[union-attr]
-        challenge.status = ChallengeStatus.OPENED
-        if not held:
+        self._open(batch, challenge, now)
+        return None
+
+    def _open(self, batch: Batch, challenge: Challenge, now: int) -> None:
+        holder = self._holder(batch, challenge.leaf, now)
+        challenge.status = max(challenge.status, ChallengeStatus.OPENED)
+        if holder is None or holder.ordinal > challenge.ordinal:
             batch.places[challenge.leaf] = challenge
+
+    def demand(self, challenge: Challenge, kind: DemandKind, now: int) -> Revert | None:
+        batch = self.batches[challenge.batch]
+        if error := self._why_not_move(challenge, now):
+            return error
+        if batch.status is not BatchStatus.PENDING:
+            return Revert("Settlement_WrongStatus", batch.id, batch.status)
+        if challenge.status is ChallengeStatus.ENGAGED and challenge.demands_left == 0:
+            return Revert("Disputes_NoDemandsLeft", challenge.id)
+        if (challenge.leaf, kind) in batch.revealed:
+            return Revert("Disputes_AlreadyRevealed", batch.id, challenge.leaf, (kind, 0, 0, 0))
+        if challenge.status is not ChallengeStatus.ENGAGED:
+            if challenge.status is ChallengeStatus.SEALED:
+                self._open(batch, challenge, now)
+            challenge.status = ChallengeStatus.ENGAGED
+            challenge.moved_at = challenge.sealed_at
+            challenge.challenger_left = self.params.challenger_time
+            challenge.operator_left = self.params.operator_time
+            challenge.demands_left = self.params.max_demands
+        challenge.challenger_left -= now - challenge.moved_at
+        challenge.moved_at = now
+        challenge.demands_left -= 1
+        challenge.wanted = kind
+        return None
+
+    def reveal(self, challenge: Challenge, now: int) -> Revert | None:
+        if challenge.status not in ALIVE:
+            return Revert("Disputes_WrongStatus", challenge.id, challenge.status)
+        if challenge.wanted is None:
+            return Revert("Disputes_NotDemanded", challenge.id)
+        if now >= self.deadline(challenge):
+            return Revert("Disputes_OutOfTime", challenge.id, self.deadline(challenge))
+        self.batches[challenge.batch].revealed.add((challenge.leaf, challenge.wanted))
+        challenge.operator_left -= now - challenge.moved_at
+        challenge.moved_at = now
+        challenge.answers += 1
+        challenge.wanted = None
         return None
 
     def prove(self, challenge: Challenge, now: int) -> Revert | None:
@@ -345,10 +394,12 @@ class Money:
         # The reward is the place's holder's, if it was sealed earlier; otherwise of who showed the fault.
         holder = self._holder(batch, challenge.leaf, now)
         winner = holder if holder is not None and holder.ordinal < challenge.ordinal else challenge
-        challenge.status = ChallengeStatus.CLOSED
+        self._convict(batch, winner, now)
+        return None
+
+    def _convict(self, batch: Batch, winner: Challenge, now: int) -> None:
+        # Its bond comes with its reward.
         winner.status = ChallengeStatus.WON
-        for each in {challenge.id: challenge, winner.id: winner}.values():
-            self._credit(account_of(each.by), self.params.challenge_bond)  # type: ignore[arg-type]
         batch.status, batch.ended_at = BatchStatus.FAULTY, now
         op = self.operators[batch.operator]
         op.stake -= batch.lock
@@ -360,7 +411,6 @@ class Money:
         op.faults += 1
         banned = op.faults >= self.params.faults_to_ban
         op.jailed_until = max(op.jailed_until, BANNED if banned else now + self.params.unjail_after)
-        return None
 
     def timeout(self, challenge: Challenge, now: int) -> Revert | None:
         if challenge.status not in ALIVE:
@@ -370,19 +420,29 @@ class Money:
         batch = self.batches[challenge.batch]
         if batch.status is not BatchStatus.PENDING:
             return Revert("Settlement_WrongStatus", batch.id, batch.status)
-        challenge.status = ChallengeStatus.LOST
-        self._credit(BURNED, self.params.challenge_bond)
+        if challenge.wanted is None:
+            self._lose(challenge)
+        else:
+            self._convict(batch, challenge, now)
         return None
+
+    def _lose(self, challenge: Challenge) -> None:
+        """At most half of the bond pays the answers."""
+        bond = self.params.challenge_bond
+        paid = bond // 2 * challenge.answers // self.params.max_demands
+        challenge.status = ChallengeStatus.LOST
+        self._credit(account_of(self.batches[challenge.batch].operator), paid)  # type: ignore[arg-type]
+        self._credit(BURNED, bond - paid)
 
     def close(self, challenge: Challenge) -> Revert | None:
         if challenge.status not in ALIVE:
             return Revert("Disputes_WrongStatus", challenge.id, challenge.status)
         if self.batches[challenge.batch].status is BatchStatus.PENDING:
             return Revert("Disputes_BatchUndecided", challenge.id)
-        if self.deadline(challenge) <= self.batches[challenge.batch].ended_at:
+        ended_at = self.batches[challenge.batch].ended_at
+        if challenge.wanted is None and self.deadline(challenge) <= ended_at:
             # It had lost before the verdict.
-            challenge.status = ChallengeStatus.LOST
-            self._credit(BURNED, self.params.challenge_bond)
+            self._lose(challenge)
         else:
             challenge.status = ChallengeStatus.CLOSED
             self._credit(account_of(challenge.by), self.params.challenge_bond)  # type: ignore[arg-type]
@@ -403,7 +463,7 @@ class Money:
             share = pool * receipts // batch.count
             paid += share
             self._credit(account_of(payer), share + batch.fee * receipts)  # type: ignore[arg-type]
-        self._credit(account_of(winner.by), reward)  # type: ignore[arg-type]
+        self._credit(account_of(winner.by), reward + self.params.challenge_bond)  # type: ignore[arg-type]
         self._credit(BURNED, batch.lock - reward - paid)
         batch.status = BatchStatus.SETTLED
         return None
@@ -424,7 +484,11 @@ class Money:
     # ---- Facts --------------------------------------------------------------------------------------------
 
     def deadline(self, challenge: Challenge) -> int:
-        return challenge.sealed_at + self.params.challenger_time
+        """Of whoever's turn it is."""
+        if not challenge.moved_at:
+            return challenge.sealed_at + self.params.challenger_time
+        left = challenge.challenger_left if challenge.wanted is None else challenge.operator_left
+        return challenge.moved_at + left
 
     def deadlines(self) -> set[int]:
         """Every time at which something changes."""
@@ -472,14 +536,17 @@ class Money:
         self.balances[account] += amount
 
     def _holder(self, batch: Batch, leaf: int, now: int) -> Challenge | None:
-        """Who has a leaf: the last that took it, as long as it is opened and in time."""
+        """Who has a leaf: the last that took it, as long as it is alive and was sealed not too long ago."""
         holder = batch.places.get(leaf)
-        alive = holder is not None and holder.status is ChallengeStatus.OPENED and now < self.deadline(holder)
-        return holder if alive else None
+        if holder is None or holder.status not in ALIVE:
+            return None
+        return holder if now < holder.sealed_at + self.params.challenger_time else None
 
     def _why_not_move(self, challenge: Challenge, now: int) -> Revert | None:
         if challenge.status not in ALIVE:
             return Revert("Disputes_WrongStatus", challenge.id, challenge.status)
+        if challenge.wanted is not None:
+            return Revert("Disputes_OperatorsTurn", challenge.id)
         if now >= self.deadline(challenge):
             return Revert("Disputes_OutOfTime", challenge.id, self.deadline(challenge))
         return None

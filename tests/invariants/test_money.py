@@ -17,7 +17,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from onus.protocol import BatchStatus, ChallengeStatus, Parent, preset
+from onus.protocol import (
+    BatchStatus,
+    ChallengeStatus,
+    DemandKind,
+    Parent,
+    Position,
+    TensorWitness,
+    preset,
+)
+from onus.protocol.faults import request_evidence
 from onus.protocol.ids import BURNED, account_of
 from tests.invariants.money_model import ALIVE, Batch, Challenge, Money, Operator
 from tests.support.actors import Actor, actor
@@ -32,7 +41,8 @@ PARAMS = replace(
     reserve=501,
     min_batch_stake=1_009,
     min_stake_per_inference=7,
-    challenge_bond=201,
+    challenge_bond=199,
+    max_demands=2,
     protocol_fee_bps=333,
     reward_bps=2_001,
     restitution_bps=2_998,
@@ -66,6 +76,8 @@ ACTIONS = (
     "finalize",
     "challenge",
     "open",
+    "demand",
+    "reveal",
     "prove",
     "time_out",
     "close",
@@ -151,7 +163,10 @@ class Lives(RuleBasedStateMachine):
                 "request_unbond",
             ]
         if alive:
-            names += [*(10 * ["prove"]), *(4 * ["open"]), *(3 * ["time_out"]), *(3 * ["close"])]
+            names += [*(8 * ["prove"]), *(4 * ["open"]), *(3 * ["time_out"]), *(3 * ["close"])]
+            names += [*(5 * ["demand"])]
+        if any(challenge.wanted for challenge in alive):
+            names += [*(5 * ["reveal"]), *(4 * ["time_out"]), *(3 * ["wait_for_a_deadline"])]
         if BatchStatus.FAULTY in status:
             names += [*(6 * ["settle"]), *(4 * ["wait_for_a_deadline"]), *(3 * ["withdraw"])]
         if m.balances[BURNED]:
@@ -324,6 +339,33 @@ class Lives(RuleBasedStateMachine):
                 self.world.disputes.open, *args, by=sealed.by, does=lambda at: self.model.open(challenge, at)
             )
 
+    def demand(self, draw: Draw) -> None:
+        if found := self.some_challenge(draw):
+            challenge, sealed, batch = found
+            kind = draw(st.sampled_from((DemandKind.RECEIPT, DemandKind.REQUEST)))
+            args = (batch.header, sealed.opening, Position(kind=kind), TensorWitness())
+            self.step(
+                self.world.disputes.demand,
+                *args,
+                by=sealed.by,
+                does=lambda at: self.model.demand(challenge, kind, at),
+            )
+
+    def reveal(self, draw: Draw) -> None:
+        """The right answer, if there is one to give."""
+        if found := self.some_challenge(draw):
+            challenge, sealed, batch = found
+            request = self.world.requests[batch.receipts[challenge.leaf].request_id]
+            asked = challenge.wanted is DemandKind.REQUEST
+            answer = self.world.answer(batch, sealed, request_evidence(request) if asked else b"")
+            args, by = (batch.header, sealed.by, sealed.opening, answer), self.world.stranger
+            self.step(
+                self.world.disputes.reveal,
+                *args,
+                by=by,
+                does=lambda at: self.model.reveal(challenge, at),
+            )
+
     def prove(self, draw: Draw) -> None:
         if found := self.some_challenge(draw):
             challenge, sealed, batch = found
@@ -455,9 +497,10 @@ def live(another_world: Callable[..., World], *, lives: int, steps: int) -> None
             world.payer_ready(actor(payer), actor(name), 5_000)
     for name in WATCHERS:
         world.escrow.deposit(actor(name), 2_000, sender=actor(name))
-    parent = world.register_model(royalty_bps=777)
+    parent = world.register_model(royalty_bps=777, depth_budget=1)
     child = world.register_model(
         royalty_bps=5_000,
+        depth_budget=1,
         royalty_receiver=world.alice.address,
         parents=(Parent(model_id=parent, share_bps=3_333),),
     )

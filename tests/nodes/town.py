@@ -16,7 +16,7 @@ from onus.inference import Inference, Order, Session, tensors_root
 from onus.library import Library
 from onus.operator import CommitPolicy, Executor, Node, Offer
 from onus.protocol import Address, ModelId, Params, Request, Signed, Voucher
-from onus.watcher import DataSource, Watcher
+from onus.watcher import DataSource, Sampling, Watcher
 from scripts.anvil import Anvil
 from scripts.build import load
 from scripts.demo.world import DOLLAR, MODEL, World, heldout
@@ -180,8 +180,13 @@ class Town:
         library: Library | None = None,
         start_block: int | None = None,
         deposit: int = 200 * DOLLAR,
+        sampling: Sampling | None = None,
+        patience_seconds: float = 20,
     ) -> Watcher:
-        """A watcher that reads from the next block on, unless something else is said; to be stepped."""
+        """A watcher that reads from the next block on and risks nothing, unless something else is said.
+
+        To be stepped.
+        """
         if client is None:
             client = self.client()
             if deposit:
@@ -193,6 +198,8 @@ class Town:
             source=source,
             start_block=self.reader.block_number() + 1 if start_block is None else start_block,
             poll_seconds=0.01,
+            sampling=sampling or Sampling(bonds=0),
+            patience_seconds=patience_seconds,
         )
         self.visit.callback(watcher.stop)
         return watcher

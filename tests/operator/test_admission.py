@@ -273,6 +273,18 @@ VOUCHER_KEYS = {
         VoucherKey(key=OTHER.address, next_from=NOW + PARAMS.max_commit_delay, next=KEY.address),
         False,
     ),
+    "replaced in the last second that a commit may take": (
+        VoucherKey(
+            key=OTHER.address, next_from=NOW + PARAMS.max_commit_delay + PARAMS.grace, next=KEY.address
+        ),
+        False,
+    ),
+    "replaced after it": (
+        VoucherKey(
+            key=OTHER.address, next_from=NOW + PARAMS.max_commit_delay + PARAMS.grace + 1, next=KEY.address
+        ),
+        True,
+    ),
     "replaced": (VoucherKey(key=OTHER.address, next_from=NOW - 1, next=KEY.address), False),
     "next, in force": (VoucherKey(key=KEY.address, next_from=NOW, next=OTHER.address), True),
     "next, not yet": (VoucherKey(key=KEY.address, next_from=NOW + 100, next=OTHER.address), False),

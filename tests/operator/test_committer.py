@@ -37,7 +37,8 @@ class Scene:
         self.answers = town.ask(self.payer, node, 3)
         # Without the last commit of a clean stop.
         node._stop.set()
-        node._thread.join()
+        for thread in node._threads:
+            thread.join()
         node._server.stop()
 
     def start(self, **policy: int) -> tuple[Committer, OperatorStore, Onus]:

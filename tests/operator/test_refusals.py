@@ -156,6 +156,18 @@ def own_town(tmp_path: Path) -> Iterator[Town]:
         town.close_visit()
 
 
+def test_a_verifier_that_is_stopped__until_it_lapses(own_town: Town) -> None:
+    """C15, G1: what could not be committed in time is not served."""
+    town, node = own_town, own_town.operator()
+    payer = town.payer(node.service.operator)
+    order = town.order(payer, node.service.operator)
+    verifier = town.manifest.address("TraceVerifier")
+    town.world.clients["guardian"].models.quarantine(verifier)
+    assert refusal(node, order) == "not-committing"
+    town.chain.advance_to(town.reader.models.verifier_of(verifier).lapses_at)
+    assert len(town.ask(payer, node, 1)) == 1
+
+
 def test_closed_commitments__a_deprecated_model__a_chain_that_is_gone(own_town: Town) -> None:
     town, node = own_town, own_town.operator()
     operator = node.service.operator

@@ -32,6 +32,7 @@ EDGES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("recoverable", {"restitution_bps": 3_000}, {"restitution_bps": 3_001}),
     ("minBatchStake", {"min_batch_stake": 125 * 10**18}, {"min_batch_stake": 125 * 10**18 - 1}),
     ("challengeBond", {"challenge_bond": 1}, {"challenge_bond": 0}),
+    ("omissionBond", {"omission_bond": 1}, {"omission_bond": 0}),
     ("maxInputBytes", {"max_input_bytes": 96 * 1024}, {"max_input_bytes": 96 * 1024 + 1}),
     ("maxInputBytes", {"max_input_bytes": 1}, {"max_input_bytes": 0}),
     ("maxBatchCount", {"max_batch_count": 1}, {"max_batch_count": 0}),
@@ -62,8 +63,17 @@ def test_check__each_rule_on_both_sides_of_its_edge(
     assert broken.value.rule == rule
 
 
+@pytest.mark.parametrize(("longest", "good"), [(0, False), (1, True), (2**24 - 1, True), (2**24, False)])
+def test_bounds__longest_time__fits_what_is_stored_of_it(longest: int, good: bool) -> None:
+    """B9: no sum of times comes near the end of 40 bits."""
+    broken = broken_relations(OP_STACK, replace(OP_STACK_BOUNDS, max_time=longest))
+    assert ("bounds" not in broken) == good
+    assert good or broken[0] == "bounds"
+
+
 def test_edges__every_rule_is_among_them() -> None:
-    assert {rule for rule, _, _ in EDGES} == {rule for rule, _ in _relations(OP_STACK, OP_STACK_BOUNDS)}
+    rules = {rule for rule, _ in _relations(OP_STACK, OP_STACK_BOUNDS)}
+    assert {rule for rule, _, _ in EDGES} == rules - {"bounds"}
 
 
 def test_preset__other_decimals__same_dollars() -> None:

@@ -421,6 +421,7 @@ def test_life__when_the_cheat_plays_every_role__it_loses_the_burned_half(world: 
     assert case is not None
     shown = world.prove(batch, watcher, kind=case.kind, evidence=case.evidence).event("FaultProven")
     assert shown.winner == itself.id
+    world.close_challenge(batch, watcher)
     _settle(world, case, itself)
     books.close(op1=-120 * UNIT, burned=120 * UNIT)
 

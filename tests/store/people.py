@@ -105,8 +105,7 @@ def challenge(made: Batch, *, leaf: int = 0, salt: int = 7) -> StoredChallenge:
         opening=opening,
         kind=FaultKind.EXECUTION,
         evidence=b"\x01" * 500,
-        path=proof.path,
-        receipt=proof.receipt,
+        proof=proof,
         note="element 3 of slot 2",
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from onus.protocol import BatchId, ChallengeId
+from onus.protocol import BatchId, ChallengeId, FaultKind
 from onus.store import (
     ChallengeStage,
     Database,
@@ -110,10 +111,46 @@ def test_a_challenge__goes_forward_only(store: WatcherStore) -> None:
         store.advance(name, ChallengeStage.PLANNED)
     won = store.advance(name, ChallengeStage.WON, transaction="0x" + "02" * 32, note="shown")
     assert (won.sealed_at, len(won.transactions), won.note) == (70, 2, "shown")
-    for stage in (ChallengeStage.SEALED, ChallengeStage.LOST, ChallengeStage.CLOSED):
+    for stage in (ChallengeStage.SEALED, ChallengeStage.LOST, ChallengeStage.DROPPED):
         with pytest.raises(WrongState):
             store.advance(name, stage)
     assert store.advance(name, ChallengeStage.SETTLED).stage.is_over
     assert store.challenges() == [store.advance(name, ChallengeStage.SETTLED)]
     with pytest.raises(UnknownChallenge):
         store.advance(ChallengeId(bytes(32)), ChallengeStage.SEALED)
+
+
+def test_a_challenge_without_evidence__keeps_what_was_served__and_gets_it_later(
+    store: WatcherStore, connect: Connect
+) -> None:
+    """What an operator served is not demanded again, also after a crash."""
+    made, one = batch(served(1), served(2)), served(2)
+    blind = replace(challenge(made, leaf=1), sampled=True, proof=None, kind=None, evidence=None)
+    told = replace(
+        challenge(made, leaf=1, salt=8),
+        request=one.request.message,
+        input=one.input,
+        kind=None,
+        evidence=None,
+    )
+    store.plan(blind)
+    store.plan(told)
+    again = WatcherStore(connect())
+    assert again.challenges() == [blind, told]
+    proof = made.proof(1)
+    shown = again.show(
+        blind.challenge_id, proof=proof, kind=FaultKind.REQUEST, evidence=b"\x02" * 224, note="the request"
+    )
+    assert shown == replace(
+        blind, proof=proof, kind=FaultKind.REQUEST, evidence=b"\x02" * 224, note="the request"
+    )
+    assert again.challenges() == [shown, told]
+    with pytest.raises(UnknownChallenge):
+        again.show(ChallengeId(bytes(32)), proof=proof, kind=FaultKind.HEADER, evidence=b"", note="")
+
+
+def test_a_won_challenge_whose_batch_was_refunded__is_closed(store: WatcherStore) -> None:
+    planned = challenge(batch(served(1)))
+    store.plan(planned)
+    store.advance(planned.challenge_id, ChallengeStage.WON)
+    assert store.advance(planned.challenge_id, ChallengeStage.CLOSED).stage.is_over

@@ -285,6 +285,18 @@ class Chain:
             for i, (method, args) in enumerate(calls)
         ]
 
+    def reverts(self, calls: Sequence[tuple[Method, tuple[Any, ...], Any, int]]) -> list[Revert | None]:
+        """Why each of many calls `(method, args, sender, at)` would revert, in one round trip."""
+        requests = []
+        for i, (method, args, sender, at) in enumerate(calls):
+            request = {"from": address_of(sender), "to": method.contract.address, "data": method.data(*args)}
+            params = [request | {"gas": hex(GAS)}, "latest", {}, {"time": hex(at)}]
+            requests.append({"jsonrpc": "2.0", "id": i, "method": "eth_call", "params": params})
+        answers = {answer["id"]: answer for answer in self._post(requests)}
+        reasons = [answers[i].get("error", {}).get("data") for i in range(len(calls))]
+        assert all(isinstance(answers[i].get("error", {"data": ""})["data"], str) for i in range(len(calls)))
+        return [None if data is None else self.codec.revert(bytes.fromhex(data[2:])) for data in reasons]
+
     @property
     def now(self) -> int:
         """Timestamp of the latest block."""

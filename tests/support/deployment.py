@@ -48,6 +48,8 @@ class Deployment:
     escrow: Contract
     settlement: Contract
     disputes: Contract
+    omissions: Contract
+    reputation: Contract
     verifier: Contract
     history: tuple[Event, ...]
 
@@ -62,12 +64,14 @@ class Deployment:
             self.escrow,
             self.settlement,
             self.disputes,
+            self.omissions,
+            self.reputation,
         )
 
 
 def plan_peers(deployer: str, nonce: int, *, token: str, authority: str, treasury: str) -> Peers:
-    """The peers of six contracts created in order from `nonce` on."""
-    names = ("parameters", "models", "operators", "escrow", "settlement", "disputes")
+    """The peers of seven contracts created in order from `nonce` on."""
+    names = ("parameters", "models", "operators", "escrow", "settlement", "disputes", "omissions")
     places = {name: create_address(to_address(deployer), nonce + i) for i, name in enumerate(names)}
     return Peers(authority=authority, token=token, treasury=treasury, **places)  # type: ignore[arg-type]
 
@@ -115,8 +119,10 @@ def deploy(
     settlement_token = own_token or chain.at("TestToken", manifest.address("Token"))
     parameters, models, operators, escrow = at("Parameters"), at("Models"), at("Operators"), at("Escrow")
     governance, settlement, disputes = at("Governance"), at("Settlement"), at("Disputes")
+    omissions = at("Omissions")
     # Contracts act themselves where a test speaks for one of them.
-    chain.fund(*(each.address for each in (parameters, models, operators, escrow, settlement, disputes)))
+    peers = (parameters, models, operators, escrow, settlement, disputes, omissions)
+    chain.fund(*(each.address for each in peers))
     for name in WEALTHY:
         settlement_token.mint(actor(name), WEALTH, sender=deployer)
         for spender in (operators, escrow):
@@ -133,6 +139,7 @@ def deploy(
             escrow=escrow.address,
             settlement=settlement.address,
             disputes=disputes.address,
+            omissions=omissions.address,
         ),
         params=params,
         bounds=bounds,
@@ -144,6 +151,8 @@ def deploy(
         escrow=escrow,
         settlement=settlement,
         disputes=disputes,
+        omissions=omissions,
+        reputation=at("Reputation"),
         verifier=at("TraceVerifier"),
         history=tuple(chain.events(from_block)),
     )

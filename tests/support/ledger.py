@@ -11,14 +11,20 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from onus.protocol import BatchStatus, ChallengeStatus
+from onus.protocol import BatchStatus, ChallengeStatus, OmissionStatus
 from onus.protocol.ids import BURNED, account_of
 from tests.support.chain import Event, Method, Tx
 from tests.support.deployment import Deployment
 
 Call = tuple[Method, tuple[Any, ...]]
 HELD = (BatchStatus.PENDING, BatchStatus.FAULTY)
-LIVE = (ChallengeStatus.SEALED, ChallengeStatus.OPENED)
+LIVE = (ChallengeStatus.SEALED, ChallengeStatus.OPENED, ChallengeStatus.ENGAGED)
+UNREWARDED = (BatchStatus.FAULTY, BatchStatus.REFUNDED)
+
+
+def _holds_bond(status: int, batch: BatchStatus) -> bool:
+    """A winner's bond waits for its reward, or for `close` if there will be none."""
+    return status in LIVE or (status == ChallengeStatus.WON and batch in UNREWARDED)
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class Ledger:
     reservations: set[tuple[str, str]] = field(default_factory=set)
     headers: dict[bytes, Any] = field(default_factory=dict)
     challenges: dict[bytes, bytes] = field(default_factory=dict)
+    omissions: dict[bytes, int] = field(default_factory=dict)
     gifts: dict[str, int] = field(default_factory=dict)
     _sets: int = 1
 
@@ -64,7 +71,7 @@ class Ledger:
 
     def __deepcopy__(self, _: object) -> Ledger:
         result = copy(self)
-        for name in ("operators", "accounts", "reservations", "headers", "challenges", "gifts"):
+        for name in ("operators", "accounts", "reservations", "headers", "challenges", "omissions", "gifts"):
             setattr(result, name, copy(getattr(self, name)))
         return result
 
@@ -93,6 +100,8 @@ class Ledger:
                 self._sets = max(self._sets, event.set)
             case "ChallengeOpened":
                 self.challenges[event.id] = event.batchId
+            case "OmissionClaimed":
+                self.omissions[event.receiptHash] = event.set
             case "Transfer" if direct and event.address == self.deployment.token.address:
                 # Tokens that were sent without a call of ours are nobody's.
                 self.gifts[event.to] = self.gifts.get(event.to, 0) + event.value
@@ -115,6 +124,7 @@ class Ledger:
                 self.reservations,
                 sets,
                 sets,
+                self.omissions,
             )
         ]
         readers: list[Callable[[Any], Call]] = [
@@ -124,11 +134,12 @@ class Ledger:
             lambda account: (d.escrow.balanceOf, (account,)),
             lambda pair: (d.escrow.reservationOf, pair),
             lambda number: (d.parameters.minBatchStakeOf, (number,)),
-            lambda number: (d.parameters.disputeTerms, (number,)),
+            lambda number: (d.parameters.paramsOf, (number,)),
+            lambda receipt_hash: (d.omissions.omissionOf, (receipt_hash,)),
         ]
         calls = [reader(key) for reader, group in zip(readers, keys, strict=True) for key in group]
         answers = iter(d.chain.read(calls))
-        states, batches, challenges, balances, reservations, leasts, terms = (
+        states, batches, challenges, balances, reservations, leasts, params, omissions = (
             {key: next(answers) for key in group} for group in keys
         )
         locks = {id: max(h.count * h.stake, leasts[h.paramSet]) for id, h in self.headers.items()}
@@ -142,9 +153,14 @@ class Ledger:
             reservations={pair: reservation.reserved for pair, reservation in reservations.items()},
             fees={id: fees[id] for id in self.headers if status[id] in HELD},
             bonds={
-                id: terms[self.headers[batch_id].paramSet].challengeBond
+                id: params[self.headers[batch_id].paramSet].challengeBond
                 for id, batch_id in self.challenges.items()
-                if challenges[id].status in LIVE
+                if _holds_bond(challenges[id].status, status[batch_id])
+            }
+            | {
+                hash: params[number].omissionBond
+                for hash, number in self.omissions.items()
+                if omissions[hash].status == OmissionStatus.CLAIMED
             },
         )
         needed = dict.fromkeys(self.operators, 0)

@@ -13,7 +13,17 @@ from tests.support.chain import Failed, Method, Revert
 from tests.support.world import World
 
 S = TypeVar("S", bound=Struct)
-STATEFUL = ("parameters", "models", "operators", "escrow", "settlement", "disputes", "token")
+STATEFUL = (
+    "parameters",
+    "models",
+    "operators",
+    "escrow",
+    "settlement",
+    "disputes",
+    "omissions",
+    "reputation",
+    "token",
+)
 
 
 def storage_of(world: World) -> dict[str, str]:

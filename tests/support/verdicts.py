@@ -18,8 +18,9 @@ from onus.protocol import (
     faults,
     keccak256,
 )
-from tests.support.chain import Contract
-from tests.support.world import World
+from tests.support.chain import Contract, Revert, Tx
+from tests.support.refusals import refused
+from tests.support.world import Sealed, World
 
 EVIDENCE = b"the whole evidence"
 
@@ -123,3 +124,26 @@ def every_case(world: World, double: Double) -> dict[FaultKind, Callable[[], Cas
         FaultKind.REQUEST: lambda: request_case(world, model),
         FaultKind.CLAIM: lambda: claim_case(world, model),
     }
+
+
+# ---- Showing it -----------------------------------------------------------------------------------------
+
+
+def prove(world: World, case: Case, sealed: Sealed, *, sender: Any = None, at: int | None = None) -> Tx:
+    """Shows the fault of a case."""
+    args = world.prove_args(case.batch, sealed, kind=case.kind, evidence=case.evidence)
+    return world.disputes.prove(*args, sender=sender or sealed.by, at=at)
+
+
+def revert_of(
+    world: World, case: Case, sealed: Sealed, *, sender: Any = None, at: int | None = None
+) -> Revert | None:
+    """Why that would revert in the next second."""
+    args = world.prove_args(case.batch, sealed, kind=case.kind, evidence=case.evidence)
+    return world.disputes.prove.revert(*args, sender=sender or sealed.by, at=at or world.now + 1)
+
+
+def refuse(world: World, expected: Revert, case: Case, sealed: Sealed, **options: Any) -> None:
+    """It reverts with this, and nothing is different."""
+    args = world.prove_args(case.batch, sealed, kind=case.kind, evidence=case.evidence)
+    refused(world, expected, world.disputes.prove, *args, sender=options.pop("sender", sealed.by), **options)

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from onus.protocol import (
+    Answer,
     Batch,
     BatchHeader,
     BatchId,
@@ -37,9 +38,12 @@ from onus.protocol import (
     ModelSpec,
     Opening,
     Params,
+    Position,
     Receipt,
+    Reply,
     Request,
     Signed,
+    TensorWitness,
     Voucher,
     VoucherSignature,
     keccak256,
@@ -94,12 +98,15 @@ class World:
         self.escrow = deployment.escrow
         self.settlement = deployment.settlement
         self.disputes = deployment.disputes
+        self.omissions = deployment.omissions
+        self.reputation = deployment.reputation
         self.verifier = deployment.verifier
         for name in NAMES:
             setattr(self, name, actor(name))
         chain_id = int(self.chain.rpc("eth_chainId"), 16)
         self.domain = Domain(chain_id=chain_id, settlement=self.settlement.address)  # type: ignore[arg-type]
         self.requests: dict[bytes, Request] = {}
+        self.programs: dict[ModelId, Sequence[bytes]] = {}
         self.ledger = Ledger(deployment)
         self._numbers = itertools.count(1)
         self.chain.listeners.append(self.ledger.record)
@@ -479,10 +486,90 @@ class World:
             batch.header, batch.claims, winner.key, sender=sender or self.stranger, at=at
         )
 
+    # ---- Demands ------------------------------------------------------------------------------------------
+
+    def demand(
+        self,
+        batch: Batch,
+        sealed: Sealed,
+        position: Position,
+        witness: TensorWitness | None = None,
+        *,
+        at: int | None = None,
+    ) -> Tx:
+        """The challenger demands what stands at a position."""
+        witness = witness or TensorWitness()
+        return self.disputes.demand(batch.header, sealed.opening, position, witness, sender=sealed.by, at=at)
+
+    def answer(self, batch: Batch, sealed: Sealed, data: bytes = b"", path: Sequence[bytes] = ()) -> Answer:
+        """What answers a demand of a challenge; its receipt and path are those of its leaf."""
+        return Answer(proof=(batch.proof(sealed.opening.leaf_index),), data=data, path=tuple(path))
+
+    def reply(self, batch: Batch, sealed: Sealed, answer: Answer) -> Reply:
+        """An item of `revealMany`."""
+        return Reply(
+            header=batch.header,
+            challenger=sealed.by.address,  # type: ignore[arg-type]
+            opening=sealed.opening,
+            answer=answer,
+        )
+
+    def reveal(
+        self, batch: Batch, sealed: Sealed, answer: Answer, *, sender: Any = None, at: int | None = None
+    ) -> Tx:
+        """Answers the demand of a challenge, as the operator."""
+        return self.disputes.reveal(
+            batch.header,
+            sealed.by,
+            sealed.opening,
+            answer,
+            sender=sender or batch.header.operator,
+            at=at,
+        )
+
+    def timeout(self, batch: Batch, sealed: Sealed, *, at: int | None = None) -> Tx:
+        """Says that whoever's turn it is is out of time, as a stranger."""
+        return self.disputes.timeout(batch.header, sealed.key, sender=self.stranger, at=at)
+
+    # ---- Quarantine and omissions -------------------------------------------------------------------------
+
+    def quarantine(self, verifier: Any = None, *, at: int | None = None) -> int:
+        """The guardian stops a verifier (TraceVerifier); returns when that lapses."""
+        tx = self.models.quarantine(verifier or self.verifier, sender=self.guardian, at=at)
+        return int(tx.event("VerifierQuarantined").lapsesAt)
+
+    def fail_verifier(self, verifier: Any = None) -> Tx:
+        """Stops a verifier (TraceVerifier), and the council confirms it after its delay."""
+        self.quarantine(verifier)
+        return self.govern(self.models.confirmQuarantine, verifier or self.verifier)
+
+    def refund(self, batch: Batch, *, sender: Any = None) -> Tx:
+        """Refunds a batch of a verifier that failed, as a stranger."""
+        return self.settlement.refund(batch.header, batch.claims, sender=sender or self.stranger)
+
+    def close_challenge(self, batch: Batch, sealed: Sealed, *, sender: Any = None) -> Tx:
+        """Closes a challenge that is moot, as a stranger."""
+        return self.disputes.close(batch.header, sealed.key, sender=sender or self.stranger)
+
+    def signed(self, receipt: Receipt, key: Actor | None = None) -> bytes:
+        """Signature of a receipt by its operator's first signing key, or another one."""
+        if key is None:
+            owners = {actor(name).address: actor(name) for name in NAMES}
+            key = self.signer_of(owners[receipt.operator])
+        return Signed.by(key.key, receipt, domain=self.domain).signature
+
+    def claim(self, receipt: Receipt, *, set: int = 1, at: int | None = None) -> Tx:
+        """The payer deposits the bond and claims that its receipt was omitted."""
+        payer = next(actor(name) for name in NAMES if actor(name).address == receipt.payer)
+        self.escrow.deposit(payer, self.parameters.paramsOf(set).omissionBond, sender=payer)
+        return self.omissions.claim(receipt, self.signed(receipt), set, sender=payer, at=at)
+
     # ---- Governance ---------------------------------------------------------------------------------------
 
     def govern(self, method: Method, *args: Any) -> Tx:
-        """The council schedules a call, waits for its delay, and executes it."""
+        """The council schedules a call, waits for its delay, if it has one, and executes it."""
+        if not self.deployment.bounds.council_delay:
+            return method(*args, sender=self.council)  # type: ignore[no-any-return]
         data = bytes.fromhex(method.data(*args)[2:])
         self.governance.schedule(method.contract, data, 0, sender=self.council)
         self.forward(self.deployment.bounds.council_delay)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from serializer.tosa_serializer import DType, Op, TosaSerializer, TosaSerializerAttribute
 
+from onus.trace import Alteration, Engine, Trace
 from onus.trace import DType as Type
 
 Values = np.ndarray[Any, Any]
@@ -464,6 +465,7 @@ class RandomModel:
             self.model.input(self._image(), Type.INT8 if r.random() < 0.8 else Type.INT16)
             for _ in range(1 + (r.random() < 0.3))
         ]
+        inputs = tuple(self.alive)
         for _ in range(operators):
             self._step()
         if whole:
@@ -471,7 +473,9 @@ class RandomModel:
                 if name not in self.model.read and name not in self.model.inputs:
                     self.model.output(name)
         # The last tensor, now and then others: inputs, the same twice, some that are read by others.
-        for name in [self.alive[-1], *(self._any() for _ in range(r.integers(0, 3)))]:
+        outputs = [self.alive[-1], *(self._any() for _ in range(r.integers(0, 3)))]
+        # One of several inputs may lead nowhere else, and a model with such an input is refused.
+        for name in [*outputs, *(inputs if len(inputs) > 1 else [])]:
             self.model.output(name)
 
     @property
@@ -847,3 +851,14 @@ class RandomModel:
 
     def _identity(self) -> str:
         return self.model.identity(self._any())
+
+
+def altered(engine: Engine, inputs: list[Any], random: np.random.Generator) -> tuple[Trace, Alteration]:
+    """An execution with one wrong element anywhere."""
+    program = engine.program
+    slot = int(random.integers(len(program.inputs), len(program.slots)))
+    descriptor = program.slots[slot]
+    element = int(random.choice((0, descriptor.count - 1, random.integers(descriptor.count))))
+    right = int(engine.run(inputs)[0].tensors[slot].reshape(-1)[element])
+    value = descriptor.dtype.wrap(right + int(random.choice((1, -1, 77))))
+    return engine.run(inputs, alter=Alteration(slot, element, value))[0], Alteration(slot, element, value)

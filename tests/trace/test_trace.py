@@ -36,20 +36,9 @@ from onus.trace import (
     tree_width,
 )
 from tests.trace import spec
-from tests.trace.models import Model, RandomModel, random_values
+from tests.trace.models import Model, RandomModel, altered, random_values
 
 SEEDS = st.integers(0, 2**32 - 1)
-
-
-def altered(engine: Engine, inputs: list[Any], random: np.random.Generator) -> tuple[Trace, Alteration]:
-    """An execution with one wrong element anywhere."""
-    program = engine.program
-    slot = int(random.integers(len(program.inputs), len(program.slots)))
-    descriptor = program.slots[slot]
-    element = int(random.choice((0, descriptor.count - 1, random.integers(descriptor.count))))
-    right = int(engine.run(inputs)[0].tensors[slot].reshape(-1)[element])
-    value = descriptor.dtype.wrap(right ^ (1 << int(random.integers(descriptor.dtype.bits))))
-    return engine.run(inputs, alter=Alteration(slot, element, value))[0], Alteration(slot, element, value)
 
 
 def specified(trace: Trace) -> tuple[spec.Execution, list[spec.Entry]]:

@@ -189,6 +189,7 @@ def _ids() -> dict[str, Any]:
         "escrow",
         "settlement",
         "disputes",
+        "omissions",
     )
     peers = Peers(**{name: to_address("0x" + f"{at + 1:02x}" * 20) for at, name in enumerate(places)})
     return {

@@ -13,9 +13,10 @@ from eth_abi import encode
 
 from onus.chain import EndpointError
 from onus.chain.errors import EndpointUnreachable
+from onus.client import Onus
 from onus.library import Library
 from onus.operator import Node
-from onus.protocol import BatchStatus, ChallengeStatus, keccak256
+from onus.protocol import BatchStatus, ChallengeStatus, DemandKind, keccak256
 from onus.store import BatchStage, ChallengeStage, SeenStage, StoredChallenge, VerdictKind
 from onus.trace import Alteration
 from onus.watcher import DataWithheld, EndpointSource, Watcher
@@ -46,6 +47,10 @@ def walk(town: Town, watcher: Watcher, stage: ChallengeStage, *, steps: int = 40
             return challenges[-1]
         town.chain.advance(1)
     raise AssertionError(f"never {stage}: {watcher.store.challenges()}")
+
+
+def balance(client: Onus) -> int:
+    return client.escrow.free_balance_of(client.require_signer().address)
 
 
 # ---- over real HTTP ---------------------------------------------------------------------------------------
@@ -250,10 +255,11 @@ def test_two_watchers__one_reward__the_other_has_its_bond_back(town: Town, liar:
     walk(town, first, ChallengeStage.WON)
     lost = walk(town, second, ChallengeStage.CLOSED)
     assert town.reader.disputes.challenge_of(lost.challenge_id).status is ChallengeStatus.CLOSED
-    balances = [town.reader.escrow.free_balance_of(client.require_signer().address) for client in clients]
-    assert balances == [100 * DOLLAR, 100 * DOLLAR]
+    assert [balance(client) for client in clients] == [75 * DOLLAR, 100 * DOLLAR]
     walk(town, first, ChallengeStage.SETTLED)
     assert town.reader.settlement.batch_of(batch_id).status is BatchStatus.SETTLED
+    reward = town.params.min_batch_stake * town.params.reward_bps // 10_000
+    assert [balance(client) for client in clients] == [100 * DOLLAR + reward, 100 * DOLLAR]
 
 
 def test_a_batch_whose_window_is_over__is_left_alone(town: Town, liar: Liar) -> None:
@@ -282,7 +288,7 @@ def test_a_model_it_has_not_recompiled__is_not_challenged(town: Town, liar: Liar
 
 
 def test_data_withheld__is_recorded_and_asked_for_again(town: Town) -> None:
-    """G5 as far as this release goes: a typed outcome; the data come later, the conviction too."""
+    """G5: without a budget for samples it waits; the data come later, the conviction too."""
     data = town.image()
     node = town.operator(executor=DishonestExecutor({data: Alteration(slot=2, element=1, value=-90)}))
     start = town.reader.block_number()
@@ -299,10 +305,10 @@ def test_data_withheld__is_recorded_and_asked_for_again(town: Town) -> None:
     walk(town, watcher, ChallengeStage.WON)
 
 
-def test_a_withheld_trace__is_a_verdict_of_its_own(town: Town, liar: Liar) -> None:
+def test_a_withheld_trace__is_demanded(town: Town, liar: Liar) -> None:
+    """G5: what is served is not demanded; what is not, is, and an operator that is silent loses by time."""
     start = town.reader.block_number()
     batch_id = wrong_batch(liar)
-    trace = liar.trace
 
     def withhold(*_: Any, **__: Any) -> Any:
         raise DataWithheld("trace", "no answer")
@@ -314,10 +320,13 @@ def test_a_withheld_trace__is_a_verdict_of_its_own(town: Town, liar: Liar) -> No
         VerdictKind.RIGHT,
         VerdictKind.WITHHELD,
     ]
-    assert watcher.store.batch(batch_id).stage is SeenStage.WITHHELD
-    assert watcher.store.challenges() == []
-    liar.trace = trace  # type: ignore[method-assign]
-    walk(town, watcher, ChallengeStage.WON)
+    (planned,) = watcher.store.challenges()
+    assert (planned.opening.leaf_index, planned.sampled, planned.evidence) == (1, False, None)
+    won = walk(town, watcher, ChallengeStage.WON)
+    assert won.note == "the operator was silent"
+    demanded = town.reader.disputes.Demanded.logs(from_block=start, batch_id=batch_id)
+    assert [each.event.position.kind for each in demanded] == [DemandKind.TRACE_NODES]
+    assert town.reader.settlement.batch_of(batch_id).status is BatchStatus.FAULTY
 
 
 def test_a_trace_that_is_not_the_committed_one__counts_as_withheld(town: Town, liar: Liar) -> None:
@@ -329,6 +338,7 @@ def test_a_trace_that_is_not_the_committed_one__counts_as_withheld(town: Town, l
     watcher = town.watcher(source=liar, start_block=start)
     watcher.step()
     assert [each.kind for each in watcher.store.verdicts(batch_id)][1] is VerdictKind.WITHHELD
+    assert walk(town, watcher, ChallengeStage.WON).opening.leaf_index == 1
 
 
 # ---- endpoints that answer with anything ------------------------------------------------------------------

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from onus.chain import Call, Manifest, Mined, Rpc, Sender, Signer
-from onus.chain.contracts import Disputes, Escrow, Models, Operators, Parameters, Settlement, Token
+from onus.chain.contracts import (
+    Disputes,
+    Escrow,
+    Models,
+    Omissions,
+    Operators,
+    Parameters,
+    Reputation,
+    Settlement,
+    Token,
+)
 from onus.chain.errors import NoSigner
 from onus.protocol import Address, Domain, to_address
 
@@ -72,6 +82,14 @@ class Context:
     @property
     def disputes(self) -> Disputes:
         return Disputes(self.rpc, self.manifest.address("Disputes"))
+
+    @property
+    def omissions(self) -> Omissions:
+        return Omissions(self.rpc, self.manifest.address("Omissions"))
+
+    @property
+    def reputation(self) -> Reputation:
+        return Reputation(self.rpc, self.manifest.address("Reputation"))
 
     @property
     def token(self) -> Token:

@@ -30,6 +30,18 @@ class ModelsService(ModelsReads):
         """No new batches after ``max_commit_delay + grace``; old ones stay payable and disputable."""
         return self._context.send(self._context.models.deprecate(model_id))
 
+    def quarantine(self, verifier: Address) -> Mined[None]:
+        """Stops a verifier for ``max_quarantine``: of the guardian, once.
+
+        What the council does after it (confirm, allow another) goes through its delay, like a parameter set:
+        ``client.models`` has no verb for that, `onus.chain.contracts.Models` has the plans.
+
+        Raises:
+            GovernanceRejected: the client is not the guardian.
+            ModelsQuarantineSpent: it had its quarantine.
+        """
+        return self._context.send(self._context.models.quarantine(verifier))
+
     def predict_id(self, manifest: Manifest, *, provider: Address | None = None) -> ModelId:
         """The id that a manifest gets, without asking the chain; the provider is the client by default."""
         return ids.model_id(

@@ -93,7 +93,7 @@ class SettlementService(SettlementReads):
     def settle(
         self, header: BatchHeader, claims: Sequence[Claim], *, winner: ChallengeKey | None = None
     ) -> Mined[None]:
-        """Distributes a faulty batch: refunds, restitution, reward, burn.
+        """Distributes a faulty batch: refunds, restitution, burn; reward and bond to the winner.
 
         Args:
             header: of the batch.
@@ -102,6 +102,17 @@ class SettlementService(SettlementReads):
         """
         key = winner or self.winner_of(header)
         return self._context.send(self._calls.settle(header, claims=claims, winner=key))
+
+    def refund(self, header: BatchHeader, claims: Sequence[Claim]) -> Mined[None]:
+        """Gives back the fees of a batch whose verifier's quarantine was confirmed; nobody is punished.
+
+        Bonds of its challenges return by `DisputesService.close`.
+
+        Args:
+            header: of the batch.
+            claims: of the batch.
+        """
+        return self._context.send(self._calls.refund(header, claims=claims))
 
     def publish(self, header: BatchHeader, proof: ReceiptProof, inputs: Sequence[bytes]) -> Mined[None]:
         """Publishes a receipt and the bytes of each input tensor, in the first half of the window."""
@@ -123,14 +134,16 @@ class SettlementService(SettlementReads):
         raise SettlementWrongStatus(id=batch_id, status=BatchStatus.NULL)
 
     def winner_of(self, header: BatchHeader) -> ChallengeKey:
-        """The challenge that won a faulty batch, from the events.
+        """The challenge that won a faulty batch, by proof or by its operator's silence, from the events.
 
         Raises:
             DisputesUnknown: none has.
         """
         disputes, first = self._context.disputes, self._context.manifest.first_block
         batch_id = header.id(self._context.domain)
-        for proven in disputes.FaultProven.logs(from_block=first, batch_id=batch_id):
-            for opened in disputes.ChallengeOpened.logs(from_block=first, id=proven.event.winner):
+        proven = disputes.FaultProven.logs(from_block=first, batch_id=batch_id)
+        silent = disputes.OperatorTimedOut.logs(from_block=first, batch_id=batch_id)
+        for winner in (*(each.event.winner for each in proven), *(each.event.id for each in silent)):
+            for opened in disputes.ChallengeOpened.logs(from_block=first, id=winner):
                 return ChallengeKey(challenger=opened.event.challenger, seal=opened.event.seal)
         raise DisputesUnknown(id=ChallengeId(bytes(32)))

@@ -261,6 +261,10 @@ class DisputesRejected(ContractReverted):
     """``Disputes`` refused."""
 
 
+class OmissionsRejected(ContractReverted):
+    """``Omissions`` refused."""
+
+
 class TraceRejected(ContractReverted):
     """``TraceVerifier`` refused: the evidence is malformed, or shows no fault."""
 

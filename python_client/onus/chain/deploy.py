@@ -50,10 +50,14 @@ ROLES: Final[Mapping[tuple[str, str], int]] = {
     ("Parameters", "closeCommitments"): GUARDIAN,
     ("Models", "allowVerifier"): COUNCIL,
     ("Models", "disallowVerifier"): COUNCIL,
+    ("Models", "confirmQuarantine"): COUNCIL,
+    ("Models", "allowQuarantine"): COUNCIL,
+    ("Models", "quarantine"): GUARDIAN,
 }
 """Who may call what: every restricted function of the contracts."""
 
-ORDER: Final = ("Parameters", "Models", "Operators", "Escrow", "Settlement", "Disputes", "TraceVerifier")
+PEERS: Final = ("Parameters", "Models", "Operators", "Escrow", "Settlement", "Disputes", "Omissions")
+ORDER: Final = (*PEERS, "Reputation", "TraceVerifier")
 
 
 class DeploymentError(ChainError):
@@ -91,10 +95,11 @@ class Terms:
         name: of the parameter preset, for people.
         params: the first set.
         bounds: of every set; its ``council_delay`` is the council's execution delay.
-        council: adds sets and allows verifiers, behind the delay; admin of the roles, behind the same.
-        guardian: stops new commitments, without delay.
+        council: adds sets, allows verifiers, confirms quarantines; admin of the roles; behind the delay.
+        guardian: stops new commitments and quarantines verifiers, without delay.
         treasury: gets the protocol's share.
         token: the settlement token; None deploys the test token (local chains only).
+        half_life: of reputation, in seconds.
     """
 
     chain_id: int
@@ -105,6 +110,7 @@ class Terms:
     guardian: Address
     treasury: Address
     token: Address | None = None
+    half_life: int = 90 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,7 @@ class DeploymentPlan:
         return total
 
 
-_ROLE_STEPS: Final = 10
+_ROLE_STEPS: Final = 11
 
 
 def plan(terms: Terms, *, deployer: Address, nonce: int) -> DeploymentPlan:
@@ -170,12 +176,13 @@ def plan(terms: Terms, *, deployer: Address, nonce: int) -> DeploymentPlan:
         authority=at["Governance"],
         token=token,
         treasury=terms.treasury,
-        **{name.lower(): at[name] for name in ORDER if name != "TraceVerifier"},
+        **{name.lower(): at[name] for name in PEERS},
     )
     arguments: dict[str, tuple[Any, ...]] = {
         "Governance": (deployer, terms.bounds.council_delay),
         "Token": (),
         "Parameters": (peers, terms.bounds, terms.params),
+        "Reputation": (peers, terms.half_life),
         "TraceVerifier": (),
     }
     steps = tuple(

@@ -37,7 +37,8 @@
             ├── DisputesRejected ─── DisputesNoFault, …
             ├── TraceRejected ────── TraceNoFault, …
             ├── GovernanceRejected ─ AccessManagedUnauthorized, …
-            ├── ReputationRejected
+            ├── OmissionsRejected ── OmissionsWrongSigner, …
+            ├── ReputationRejected ─ ReputationNotEnded, …
             ├── TokenRejected ────── ERC20InsufficientAllowance, …
             └── LibraryRejected ──── PeersBadWiring, …
 
@@ -73,6 +74,7 @@ from onus.chain._errors import (
     NotConfirmed,
     NotEnough,
     NotKnown,
+    OmissionsRejected,
     OperatorsRejected,
     Panicked,
     ParametersRejected,
@@ -119,6 +121,7 @@ __all__ = [
     "NotConfirmed",
     "NotEnough",
     "NotKnown",
+    "OmissionsRejected",
     "OperatorsRejected",
     "Panicked",
     "ParametersRejected",

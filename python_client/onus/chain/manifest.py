@@ -15,7 +15,8 @@ from onus.protocol import Address, Domain, InvalidField, ParamBounds, Params, Pe
 
 __all__ = ["Deployed", "GovernanceTerms", "Manifest", "TokenInfo"]
 
-_WIRED = ("Parameters", "Models", "Operators", "Escrow", "Settlement", "Disputes")
+_PEERS = ("Parameters", "Models", "Operators", "Escrow", "Settlement", "Disputes", "Omissions")
+_WIRED = (*_PEERS, "Reputation")
 
 
 def _address(text: str) -> str:
@@ -157,7 +158,7 @@ class Manifest(_Model):
             authority=self.address("Governance"),
             token=to_address(self.token.address),
             treasury=to_address(self.treasury),
-            **{name.lower(): self.address(name) for name in _WIRED},
+            **{name.lower(): self.address(name) for name in _PEERS},
         )
 
     def verify(self, rpc: Rpc) -> None:

@@ -4,12 +4,16 @@
 
     HTTP → MicroBatcher → Service: admission (pure) → Executor → store → signed answers
     clock → Committer:    plan (pure) → prepare in the store → commit, finalize
+    chain → Responder:    what is open on chain → duties (pure) → answers from the store or by running again
 
 `Node` is all of it in one process; the parts can be used alone.
 """
 
 from onus.operator._admission import Grant, OperatorFacts, PayerFacts, admit
+from onus.operator._answers import Answers, answer_to
 from onus.operator._committer import Committer, Progress
+from onus.operator._docket import Docket, Filed
+from onus.operator._duties import Duties, OpenChallenge, duties_of, in_transactions
 from onus.operator._errors import (
     BodyTooLarge,
     Busy,
@@ -29,6 +33,7 @@ from onus.operator._errors import (
     RequestExpired,
     StakeBelowMinimum,
     StakeExhausted,
+    Unanswerable,
     Unavailable,
     VoucherInvalid,
     VoucherTooLow,
@@ -39,18 +44,23 @@ from onus.operator._executor import EngineExecutor, Executor
 from onus.operator._http import create_app
 from onus.operator._node import Node
 from onus.operator._plan import CommitPolicy, Plan, plan
+from onus.operator._responder import Responder, Response
 from onus.operator._server import Server
 from onus.operator._service import Offer, Service
 
 __all__ = [
+    "Answers",
     "BodyTooLarge",
     "Busy",
     "CommitPolicy",
     "Committer",
     "CoverTooLow",
+    "Docket",
+    "Duties",
     "EngineExecutor",
     "Executor",
     "FeeAboveMaximum",
+    "Filed",
     "Grant",
     "InputRootMismatch",
     "Malformed",
@@ -62,6 +72,7 @@ __all__ = [
     "NotFound",
     "NotTheSigner",
     "Offer",
+    "OpenChallenge",
     "OperatorError",
     "OperatorFacts",
     "PayerFacts",
@@ -70,16 +81,22 @@ __all__ = [
     "Progress",
     "Refusal",
     "RequestExpired",
+    "Responder",
+    "Response",
     "Server",
     "Service",
     "StakeBelowMinimum",
     "StakeExhausted",
+    "Unanswerable",
     "Unavailable",
     "VoucherInvalid",
     "VoucherTooLow",
     "WrongInput",
     "WrongKey",
     "admit",
+    "answer_to",
     "create_app",
+    "duties_of",
+    "in_transactions",
     "plan",
 ]

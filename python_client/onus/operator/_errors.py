@@ -8,6 +8,7 @@ Every refusal is an HTTP answer (RFC 9457): the class gives its type and status.
     ├── NodeError                       the node cannot be what it should be
     │   ├── WrongKey                    its key is not the one that is registered
     │   └── ModelNotServable            an offer for a model that it has not secured
+    ├── Unanswerable                    a demand that the records cannot answer: the batch will be lost
     └── Refusal
         ├── Malformed              400  not what the API takes
         │   ├── WrongInput         400  number or size of the inputs
@@ -56,6 +57,7 @@ __all__ = [
     "RequestExpired",
     "StakeBelowMinimum",
     "StakeExhausted",
+    "Unanswerable",
     "Unavailable",
     "VoucherInvalid",
     "VoucherTooLow",
@@ -78,6 +80,10 @@ class WrongKey(NodeError):
 
 class ModelNotServable(NodeError):
     """An offer for a model that the node has not recompiled to what is registered."""
+
+
+class Unanswerable(OperatorError):
+    """A demand, or a claim, that the records cannot answer: what stands behind it will be lost."""
 
 
 class Refusal(OperatorError):

@@ -58,6 +58,7 @@ def create_app(
     max_batch: int = 64,
     max_waiting: int = 4_096,
     max_downloads: int = 4,
+    registry: CollectorRegistry | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -67,11 +68,12 @@ def create_app(
         max_batch: most orders that are run together.
         max_waiting: most orders that wait.
         max_downloads: most data files and traces that are made at a time.
+        registry: of the counters that are shown; others may count in it too.
     """
     queue: MicroBatcher[Order, Outcome] = MicroBatcher(
         service.serve, max_items=max_batch, max_waiting=max_waiting
     )
-    metrics = _Metrics(store)
+    metrics = _Metrics(store, registry or CollectorRegistry())
     downloads = asyncio.Semaphore(max_downloads)
 
     @asynccontextmanager
@@ -129,9 +131,9 @@ def create_app(
 
 
 class _Metrics:
-    def __init__(self, store: OperatorStore) -> None:
+    def __init__(self, store: OperatorStore, registry: CollectorRegistry) -> None:
         self._store = store
-        self._registry = CollectorRegistry()
+        self._registry = registry
         self.served = Counter("onus_answers", "Answered orders", registry=self._registry)
         self.refused = Counter("onus_refusals", "Refused requests", ["kind"], registry=self._registry)
         self.seconds = Histogram("onus_order_seconds", "Time of an order", registry=self._registry)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
+
+from prometheus_client import CollectorRegistry
 
 from onus.chain import ChainError
 from onus.library import Library
@@ -13,6 +15,7 @@ from onus.operator._committer import Committer, Progress
 from onus.operator._executor import EngineExecutor, Executor
 from onus.operator._http import create_app
 from onus.operator._plan import CommitPolicy
+from onus.operator._responder import Responder
 from onus.operator._server import Server
 from onus.operator._service import Offer, Service
 from onus.protocol import OnusError
@@ -28,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class Node:
-    """Serves, commits and finalizes until it is stopped; started again, it goes on where it was.
+    """Serves, commits, answers and finalizes until it is stopped; started again, it goes on where it was.
 
     The port is taken when it is made, so that its URL can be registered before it starts.
 
@@ -43,6 +46,13 @@ class Node:
         host: address to listen on.
         port: 0 for a free one.
         poll_seconds: between two looks at the clock.
+        margin_seconds: below this much time to answer, an open demand is an alert.
+
+    Attributes:
+        service: answers orders.
+        committer: commits and finalizes.
+        responder: answers challenges, in a thread of its own, so that no commit keeps it waiting.
+        store: records.
 
     Raises:
         NodeError: see `Service` and `Server`.
@@ -62,23 +72,38 @@ class Node:
         host: str = "127.0.0.1",
         port: int = 0,
         poll_seconds: float = 0.25,
+        margin_seconds: int = 3_600,
     ) -> None:
         owner = Owner(role="operator", domain=client.domain, address=client.require_signer().address)
         self._database = Database(database, owner=owner)
         self.store = OperatorStore(self._database)
+        executor = executor or EngineExecutor()
+        registry = CollectorRegistry()
         self.service = Service(
             client,
             signer=signer,
             offers=offers,
             library=library,
             store=self.store,
-            executor=executor or EngineExecutor(),
+            executor=executor,
         )
         self.committer = Committer(client, store=self.store, policy=policy or CommitPolicy())
-        self._server = Server(create_app(self.service, store=self.store), host=host, port=port)
+        self.responder = Responder(
+            client,
+            store=self.store,
+            models=lambda model_id: library.secure(model_id, models=client.models),
+            executor=executor,
+            margin_seconds=margin_seconds,
+            registry=registry,
+        )
+        app = create_app(self.service, store=self.store, registry=registry)
+        self._server = Server(app, host=host, port=port)
         self._poll_seconds = poll_seconds
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="onus-committer", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._run, args=(step,), name=f"onus-{name}", daemon=True)
+            for name, step in (("responder", self.responder.step), ("committer", self.committer.step))
+        ]
 
     @property
     def url(self) -> str:
@@ -94,14 +119,17 @@ class Node:
         """
         self.service.check_key()
         self._server.start()
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Commits what was served, and returns when nothing of it runs any more; again does nothing."""
         self._server.stop()
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=60)
+        running = [thread for thread in self._threads if thread.is_alive()]
+        for thread in running:
+            thread.join(timeout=60)
+        if running:
             try:
                 self.committer.step(flush=True)
             except OnusError as error:
@@ -119,12 +147,12 @@ class Node:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _run(self) -> None:
+    def _run(self, step: Callable[[], object]) -> None:
         while not self._stop.wait(self._poll_seconds):
             try:
-                self.committer.step()
+                step()
             except ChainError as error:
-                _log.warning("the committer waits for the chain: %s", error)
+                _log.warning("%s waits for the chain: %s", threading.current_thread().name, error)
             except Exception:
-                # Receipts that are not committed in time cost the reserve: never give up.
-                _log.exception("the committer goes on after an error")
+                # What is not committed and what is not answered costs stake: never give up.
+                _log.exception("%s goes on after an error", threading.current_thread().name)

@@ -16,17 +16,23 @@ from onus.protocol.batch import (
     Claim,
     Expected,
     InferenceStatus,
+    Reply,
     VoucherSignature,
     payer_at,
 )
 from onus.protocol.deployment import Peers
 from onus.protocol.disputes import (
+    Answer,
     Challenge,
     ChallengeKey,
     ChallengeStatus,
+    Demand,
+    DemandKind,
     FaultKind,
     Opening,
+    Position,
     ReceiptProof,
+    TensorWitness,
     Turn,
 )
 from onus.protocol.errors import (
@@ -55,7 +61,16 @@ from onus.protocol.errors import (
 from onus.protocol.ids import Account, BatchId, ChallengeId, ModelId, RequestId
 from onus.protocol.merkle import MerkleTree, keccak256
 from onus.protocol.messages import Domain, Message, Receipt, Request, Signed, Voucher, recover, sign
-from onus.protocol.models import Execution, InferenceMode, Manifest, ModelCommitment, ModelSpec, Parent
+from onus.protocol.models import (
+    Execution,
+    InferenceMode,
+    Manifest,
+    ModelCommitment,
+    ModelSpec,
+    Parent,
+    VerifierState,
+)
+from onus.protocol.omissions import Omission, OmissionStatus
 from onus.protocol.parameters import (
     BPS,
     LOCAL_DEMO,
@@ -65,6 +80,7 @@ from onus.protocol.parameters import (
     Preset,
     preset,
 )
+from onus.protocol.reputation import History
 
 __all__ = [
     "BANNED",
@@ -75,6 +91,7 @@ __all__ = [
     "ZERO_ADDRESS",
     "Account",
     "Address",
+    "Answer",
     "BadBatch",
     "BadProof",
     "BadTree",
@@ -90,12 +107,15 @@ __all__ = [
     "ChallengeStatus",
     "Claim",
     "CoverTooSmall",
+    "Demand",
+    "DemandKind",
     "Domain",
     "EmptyBatch",
     "Execution",
     "Expected",
     "FaultKind",
     "HeaderMismatch",
+    "History",
     "InferenceMode",
     "InferenceStatus",
     "InvalidField",
@@ -109,6 +129,8 @@ __all__ = [
     "ModelCommitment",
     "ModelId",
     "ModelSpec",
+    "Omission",
+    "OmissionStatus",
     "OnusError",
     "Opening",
     "OperatorState",
@@ -117,6 +139,7 @@ __all__ = [
     "Params",
     "Parent",
     "Peers",
+    "Position",
     "Preset",
     "ProtocolError",
     "Receipt",
@@ -125,14 +148,17 @@ __all__ = [
     "ReceiptRejected",
     "ReceiptUntimely",
     "RepeatedReceipt",
+    "Reply",
     "Request",
     "RequestId",
     "Reservation",
     "Signed",
     "SigningKey",
     "Struct",
+    "TensorWitness",
     "TooManyPayers",
     "Turn",
+    "VerifierState",
     "Voucher",
     "VoucherKey",
     "VoucherSignature",

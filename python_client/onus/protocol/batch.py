@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, Final, Self
 
 from onus.protocol._struct import Address, Bytes32, Struct, Uint24, Uint32, Uint40, Uint64, Uint128
-from onus.protocol.disputes import ReceiptProof
+from onus.protocol.disputes import Answer, Opening, ReceiptProof
 from onus.protocol.errors import (
     EmptyBatch,
     HeaderMismatch,
@@ -32,6 +32,7 @@ __all__ = [
     "Claim",
     "Expected",
     "InferenceStatus",
+    "Reply",
     "VoucherSignature",
     "payer_at",
 ]
@@ -136,6 +137,16 @@ class BatchState(Struct):
     window_ends_at: Uint40
     ended_at: Uint40
     frozen_at_commit: Uint40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply(Struct):
+    """One item of ``Disputes.revealMany``."""
+
+    header: BatchHeader
+    challenger: Address
+    opening: Opening
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

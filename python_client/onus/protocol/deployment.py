@@ -24,6 +24,7 @@ class Peers(Struct):
     escrow: Address
     settlement: Address
     disputes: Address
+    omissions: Address
 
     @property
     def wiring(self) -> bytes:

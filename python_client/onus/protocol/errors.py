@@ -17,7 +17,7 @@
     │   │   ├── RepeatedReceipt
     │   │   ├── TooManyPayers
     │   │   └── HeaderMismatch      receipts or claims are not those of a header
-    │   ├── BrokenRelation          a parameter set breaks a rule of docs/protocol.md, 10
+    │   ├── BrokenRelation          a parameter set breaks a rule of docs/protocol.md, Parameters
     │   ├── CoverTooSmall           a voucher promises more than its reservation holds
     │   └── ReceiptRejected         why a client does not take a receipt
     │       ├── ReceiptMismatch     it does not answer the request

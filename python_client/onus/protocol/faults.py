@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from onus.protocol._struct import to_address
 from onus.protocol.batch import BatchHeader, Claim, payer_at
 from onus.protocol.disputes import FaultKind
-from onus.protocol.ids import encode_claims
+from onus.protocol.errors import InvalidField
+from onus.protocol.ids import ModelId, encode_claims
 from onus.protocol.messages import Domain, Receipt, Request
 
-__all__ = ["HEADER_EVIDENCE", "claims_evidence", "leaf_faults", "request_evidence"]
+__all__ = ["HEADER_EVIDENCE", "claims_evidence", "leaf_faults", "request_evidence", "request_of"]
 
 HEADER_EVIDENCE = b""
 """A receipt that differs from its header needs none."""
@@ -18,6 +20,28 @@ HEADER_EVIDENCE = b""
 def request_evidence(request: Request) -> bytes:
     """``abi.encode(request)``."""
     return request.words()
+
+
+def request_of(evidence: bytes) -> Request:
+    """The request of such evidence, which is also what answers a demand for it.
+
+    Raises:
+        InvalidField: it is not the encoding of a request.
+    """
+    if len(evidence) != 7 * 32:
+        raise InvalidField("Request", "", f"{len(evidence)} bytes")
+    words = [evidence[at : at + 32] for at in range(0, len(evidence), 32)]
+    if any(words[0][:12]):
+        raise InvalidField("Request", "payer", "not an address")
+    return Request(
+        payer=to_address(words[0][12:]),
+        model_id=ModelId(words[1]),
+        input_root=words[2],
+        max_fee=int.from_bytes(words[3], "big"),
+        min_stake=int.from_bytes(words[4], "big"),
+        nonce=int.from_bytes(words[5], "big"),
+        expires_at=int.from_bytes(words[6], "big"),
+    )
 
 
 def claims_evidence(claims: Sequence[Claim]) -> bytes:

@@ -8,7 +8,15 @@ from enum import IntEnum
 from onus.protocol._struct import Address, Bytes32, Struct, Uint16, Uint32, Uint40, Uint64
 from onus.protocol.ids import ModelId, manifest_hash
 
-__all__ = ["Execution", "InferenceMode", "Manifest", "ModelCommitment", "ModelSpec", "Parent"]
+__all__ = [
+    "Execution",
+    "InferenceMode",
+    "Manifest",
+    "ModelCommitment",
+    "ModelSpec",
+    "Parent",
+    "VerifierState",
+]
 
 
 class InferenceMode(IntEnum):
@@ -48,6 +56,27 @@ class Manifest(Struct):
     def hash(self) -> bytes:
         """``keccak256(abi.encode(manifest))``."""
         return manifest_hash(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifierState(Struct):
+    """A verifier's standing and its clock, which stands still under quarantine.
+
+    Attributes:
+        allowed: new models may name it.
+        confirmed: the council confirmed the quarantine: it judges nothing any more.
+        spent: the guardian has used its quarantine; only the council gives it another.
+        frozen: seconds of all quarantines before the last one.
+        stopped_at: when the last quarantine began; 0: there was none.
+        lapses_at: when it ends by itself.
+    """
+
+    allowed: bool
+    confirmed: bool
+    spent: bool
+    frozen: Uint40
+    stopped_at: Uint40
+    lapses_at: Uint40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Parameter sets and the relations they keep (docs/protocol.md, 10; ``contracts/libraries/ParamRules.sol``).
+"""Parameter sets and the relations they keep (docs/protocol.md; ``contracts/libraries/ParamRules.sol``).
 
 Times in seconds, amounts in token base units, shares in basis points.
 """
@@ -30,6 +30,8 @@ BPS: Final = 10_000
 MAX_RECOVERABLE_BPS: Final = 5_000
 MAX_ROYALTY_BPS: Final = 5_000
 MAX_INPUT_BYTES: Final = 96 * 1024
+# What a model keeps of its wished window, and a challenge of its clocks, has 24 bits.
+LONGEST_TIME: Final = 2**24 - 1
 
 _HOUR = 3_600
 _DAY = 24 * _HOUR
@@ -86,7 +88,7 @@ class ParamBounds(Struct):
     Attributes:
         outage_floor: least ``grace``, ``operator_time`` and ``challenger_time``: above the chain's longest
             outage.
-        max_time: no time is longer.
+        max_time: no time is longer; at most 2^24 − 1, about 194 days.
         max_amount: no amount is larger.
         council_delay: execution delay of the council, for the bound of ``max_quarantine``.
     """
@@ -107,6 +109,7 @@ class Preset:
 
 def _relations(p: Params, b: ParamBounds) -> Iterator[tuple[str, bool]]:
     """Every rule in the order in which the contract checks them, and whether it holds."""
+    yield "bounds", 0 < b.max_time <= LONGEST_TIME
     yield "grace", p.grace >= b.outage_floor and p.grace > 0
     yield "operatorTime", p.operator_time >= b.outage_floor and p.operator_time > 0
     yield "challengerTime", p.challenger_time >= b.outage_floor and p.challenger_time > 0
@@ -146,6 +149,7 @@ def _relations(p: Params, b: ParamBounds) -> Iterator[tuple[str, bool]]:
     yield "protocolFeeBps", p.protocol_fee_bps + MAX_ROYALTY_BPS <= BPS
     yield "recoverable", p.reward_bps + p.restitution_bps <= MAX_RECOVERABLE_BPS
     yield "challengeBond", p.challenge_bond > 0
+    yield "omissionBond", p.omission_bond > 0
     # Even a batch with one faulty receipt is worth challenging.
     yield "minBatchStake", p.reward_bps * p.min_batch_stake >= p.challenge_bond * BPS
 

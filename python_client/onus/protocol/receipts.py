@@ -1,4 +1,4 @@
-"""What a client checks before it takes a receipt (docs/protocol.md, 2 and 4)."""
+"""What a client checks before it takes a receipt (docs/protocol.md, Messages and Stake)."""
 
 from __future__ import annotations
 

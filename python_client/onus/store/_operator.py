@@ -224,6 +224,27 @@ class OperatorStore:
         query = select(table).where(table.c.batch_id == batch_id, table.c.leaf_index == leaf_index)
         return next(iter(self._receipts(query)), None)
 
+    def leaves_of(self, batch_id: bytes) -> list[bytes]:
+        """Leaves of a batch's tree, in order: enough for the path of any of its receipts."""
+        table = schema.receipts
+        query = select(table.c.leaf).where(table.c.batch_id == batch_id).order_by(table.c.leaf_index)
+        with self._database.snapshot() as connection:
+            return list(connection.execute(query).scalars())
+
+    def oldest_open(self) -> int | None:
+        """When the oldest batch that can still be challenged was committed, or a little before; in seconds.
+
+        None if there is none. A prepared batch may be on chain already, from its first receipt on.
+        """
+        table, receipts = schema.batches, schema.receipts
+        committed = select(func.min(table.c.committed_at)).where(table.c.stage == BatchStage.COMMITTED)
+        prepared = select(table.c.batch_id).where(table.c.stage == BatchStage.PREPARED)
+        with self._database.snapshot() as connection:
+            times = [connection.execute(committed).scalar()]
+            served = self._receipts(select(receipts).where(receipts.c.batch_id.in_(prepared)))
+        times += [each.receipt.message.served_at for each in served]
+        return min((int(time) for time in times if time is not None), default=None)
+
     # ---- inside ----------------------------------------------------------------------------------
 
     def _receipts(self, query: Select[Any]) -> list[ServedReceipt]:

@@ -14,6 +14,7 @@ from onus.protocol import (
     FaultKind,
     Opening,
     Receipt,
+    ReceiptProof,
     Request,
     RequestId,
     Signed,
@@ -201,8 +202,8 @@ class Verdict:
 class ChallengeStage(StrEnum):
     """planned → sealed → (won → settled | lost | closed); ``planned`` is written before anything is sent.
 
-    ``closed``: another challenge won, the bond is back. ``settled``: the reward is paid. ``dropped``: never
-    reached the chain, and cannot any more.
+    ``closed``: another challenge won, or the batch was refunded, and the bond is back. ``settled``: bond and
+    reward are paid. ``dropped``: never reached the chain, and cannot any more.
     """
 
     PLANNED = "planned"
@@ -221,16 +222,20 @@ class ChallengeStage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredChallenge:
-    """A challenge with everything its proof needs, so that no answer of the operator is needed again.
+    """A challenge, with what is known about its leaf that the chain does not have.
+
+    With evidence, nothing of the operator is needed any more; without it, what is missing is demanded.
 
     Attributes:
         challenge_id: names it, by content.
         batch_id: the batch.
         opening: leaf and salt of the seal.
-        kind: what it shows.
-        evidence: as the contract takes it.
-        path: the receipt's path in the batch.
-        receipt: the accused receipt.
+        sampled: whether the leaf was chosen blindly: it may be right, and the bond lost.
+        proof: the receipt and its path, if the operator served them or the chain has them.
+        request: the preimage of its request id, if the operator served it.
+        input: all input tensors in committed form, concatenated, if the operator served them.
+        kind: what the evidence shows.
+        evidence: as the contract takes it, once there is some.
         stage: where it is.
         sealed_at: time of its block, 0 before.
         transactions: hashes sent for it, oldest first.
@@ -240,10 +245,12 @@ class StoredChallenge:
     challenge_id: ChallengeId
     batch_id: BatchId
     opening: Opening
-    kind: FaultKind
-    evidence: bytes = field(repr=False)
-    path: tuple[bytes, ...] = field(repr=False)
-    receipt: Receipt
+    sampled: bool = False
+    proof: ReceiptProof | None = None
+    request: Request | None = None
+    input: bytes | None = field(default=None, repr=False)
+    kind: FaultKind | None = None
+    evidence: bytes | None = field(default=None, repr=False)
     stage: ChallengeStage = ChallengeStage.PLANNED
     sealed_at: int = 0
     transactions: tuple[str, ...] = ()

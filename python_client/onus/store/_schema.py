@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     ForeignKey,
@@ -37,7 +38,7 @@ __all__ = [
     "verdicts",
 ]
 
-SCHEMA_VERSION: Final = "1"
+SCHEMA_VERSION: Final = "2"
 
 # SQLite numbers rows only in a column of exactly this type.
 _RowNumber = BigInteger().with_variant(Integer(), "sqlite")
@@ -181,10 +182,12 @@ challenges = Table(
     Column("batch_id", Hash, nullable=False),
     Column("leaf_index", BigInteger, nullable=False),
     Column("salt", Hash, nullable=False),
-    Column("kind", _Stage, nullable=False),
-    Column("evidence", LargeBinary, nullable=False),
-    Column("path", JSON, nullable=False),
-    Column("receipt", JSON, nullable=False),
+    Column("sampled", Boolean, nullable=False),
+    Column("proof", JSON),
+    Column("request", JSON),
+    Column("input", LargeBinary),
+    Column("kind", _Stage),
+    Column("evidence", LargeBinary),
     Column("stage", _Stage, nullable=False),
     Column("sealed_at", BigInteger, nullable=False),
     Column("transactions", JSON, nullable=False),

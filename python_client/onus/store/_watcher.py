@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, null, select, update
 
 from onus.protocol import (
     BatchHeader,
@@ -15,7 +15,9 @@ from onus.protocol import (
     Claim,
     FaultKind,
     Opening,
-    Receipt,
+    ReceiptProof,
+    Request,
+    Struct,
 )
 from onus.store import _schema as schema
 from onus.store._database import Database
@@ -37,7 +39,8 @@ _NEXT: Final = {
     # A process may have died between sending and recording, so that steps are skipped.
     ChallengeStage.PLANNED: frozenset(ChallengeStage) - {ChallengeStage.PLANNED},
     ChallengeStage.SEALED: frozenset(ChallengeStage) - {ChallengeStage.PLANNED},
-    ChallengeStage.WON: frozenset({ChallengeStage.SETTLED}),
+    # Closed: the batch it won was refunded.
+    ChallengeStage.WON: frozenset({ChallengeStage.SETTLED, ChallengeStage.CLOSED}),
     ChallengeStage.SETTLED: frozenset(),
     ChallengeStage.LOST: frozenset(),
     ChallengeStage.CLOSED: frozenset(),
@@ -48,8 +51,8 @@ _NEXT: Final = {
 class WatcherStore:
     """Blocks read, batches seen, verdicts reached, challenges made.
 
-    A challenge's salt and evidence are on disk before it is sent: nobody else can open its seal, and its
-    operator may be gone when the time to prove comes.
+    A challenge's salt and what its operator served are on disk before it is sent: nobody else can open its
+    seal, and its operator may be gone when the time to prove comes.
     """
 
     def __init__(self, database: Database, *, kept_blocks: int = 128) -> None:
@@ -206,10 +209,12 @@ class WatcherStore:
                     batch_id=challenge.batch_id,
                     leaf_index=challenge.opening.leaf_index,
                     salt=challenge.opening.salt,
-                    kind=challenge.kind.name,
+                    sampled=challenge.sampled,
+                    proof=_json(challenge.proof),
+                    request=_json(challenge.request),
+                    input=challenge.input,
+                    kind=None if challenge.kind is None else challenge.kind.name,
                     evidence=challenge.evidence,
-                    path=["0x" + word.hex() for word in challenge.path],
-                    receipt=challenge.receipt.to_json(),
                     stage=challenge.stage,
                     sealed_at=challenge.sealed_at,
                     transactions=list(challenge.transactions),
@@ -262,6 +267,26 @@ class WatcherStore:
             )
         return changed
 
+    def show(
+        self, challenge_id: ChallengeId, *, proof: ReceiptProof, kind: FaultKind, evidence: bytes, note: str
+    ) -> StoredChallenge:
+        """Keeps what a challenge can show now.
+
+        Raises:
+            UnknownChallenge: it was never planned.
+        """
+        table = schema.challenges
+        with self._database.transaction() as connection:
+            change = (
+                update(table)
+                .where(table.c.challenge_id == challenge_id)
+                .values(proof=_json(proof), kind=kind.name, evidence=evidence, note=note)
+            )
+            if connection.execute(change).rowcount == 0:
+                raise UnknownChallenge(challenge_id)
+            query = select(table).where(table.c.challenge_id == challenge_id)
+            return _challenge(connection.execute(query).one())
+
     def challenges(self, *stages: ChallengeStage, batch_id: bytes | None = None) -> list[StoredChallenge]:
         """Challenges in these stages (all stages if none is given), oldest first."""
         table = schema.challenges
@@ -272,6 +297,11 @@ class WatcherStore:
             query = query.where(table.c.batch_id == batch_id)
         with self._database.snapshot() as connection:
             return [_challenge(row) for row in connection.execute(query)]
+
+
+def _json(struct: Struct | None) -> Any:
+    # A JSON null would be a value; what is not known is none.
+    return null() if struct is None else struct.to_json()
 
 
 def _seen(row: Row[Any]) -> SeenBatch:
@@ -292,10 +322,12 @@ def _challenge(row: Row[Any]) -> StoredChallenge:
         challenge_id=ChallengeId(row.challenge_id),
         batch_id=BatchId(row.batch_id),
         opening=Opening(leaf_index=row.leaf_index, salt=row.salt),
-        kind=FaultKind[row.kind],
-        evidence=bytes(row.evidence),
-        path=tuple(bytes.fromhex(word[2:]) for word in row.path),
-        receipt=Receipt.from_json(row.receipt),
+        sampled=row.sampled,
+        proof=None if row.proof is None else ReceiptProof.from_json(row.proof),
+        request=None if row.request is None else Request.from_json(row.request),
+        input=None if row.input is None else bytes(row.input),
+        kind=None if row.kind is None else FaultKind[row.kind],
+        evidence=None if row.evidence is None else bytes(row.evidence),
         stage=ChallengeStage(row.stage),
         sealed_at=row.sealed_at,
         transactions=tuple(row.transactions),

@@ -53,6 +53,15 @@ from onus.trace._evidence import (
 )
 from onus.trace._inputs import decode_outputs, encode_inputs
 from onus.trace._program import COMPILER_VERSION, Constant, Program
+from onus.trace._reveals import (
+    Part,
+    answer_of,
+    descend,
+    next_input,
+    pursue,
+    with_reveal,
+    witness_of,
+)
 from onus.trace._step import Step, evaluate, step
 from onus.trace._trace import CommittedTrace, PartialTrace, Trace, TraceBatch
 from onus.trace._tree import tree_depth, tree_width
@@ -84,6 +93,7 @@ __all__ = [
     "NotTosa",
     "Opcode",
     "OutOfRange",
+    "Part",
     "PartialTrace",
     "Place",
     "PositionError",
@@ -102,17 +112,23 @@ __all__ = [
     "WrongLength",
     "WrongShape",
     "WrongType",
+    "answer_of",
     "check_model",
     "compile_tosa",
     "decode_outputs",
+    "descend",
     "differing_element",
     "element_evidence",
     "encode_inputs",
     "evaluate",
     "evidence",
     "find_fault",
+    "next_input",
+    "pursue",
     "root_evidence",
     "step",
     "tree_depth",
     "tree_width",
+    "with_reveal",
+    "witness_of",
 ]

@@ -109,7 +109,15 @@ class _Builder:
         for index, operator in enumerate(self._file.operators):
             self._add(index, operator)
         outputs = self._outputs()
-        return Graph(_needed(self._nodes, outputs), inputs, outputs)
+        nodes = _needed(self._nodes, outputs)
+        read = {operand for node in nodes for operand in node.operands}
+        for operand, name in zip(inputs, self._file.inputs, strict=True):
+            if operand not in read:
+                # No entry would show its size, so nobody could demand it (docs/protocol.md, Forced reveals).
+                raise UnsupportedStructure(
+                    f"the input {show(name)} is read by nothing that leads to an output"
+                )
+        return Graph(nodes, inputs, outputs)
 
     def _input(self, name: bytes) -> Operand:
         tensor = self._file.tensors.get(name)

@@ -112,7 +112,7 @@ class Program:
             commitment=commitment,
             input_bytes=sum(d.size for d in inputs),
             trace_bytes=sum(d.size for d in slots),
-            depth_budget=depth_budget(slots),
+            depth_budget=depth_budget(slots, inputs=len(inputs)),
             compiler_version=COMPILER_VERSION,
         )
         return Program(entries, constants, inputs, outputs, manifest, costs, program_tree, weights_tree)
@@ -166,13 +166,14 @@ class Program:
         )
 
 
-def depth_budget(slots: tuple[Descriptor, ...]) -> int:
+def depth_budget(slots: tuple[Descriptor, ...], *, inputs: int) -> int:
     """Demands that suffice to prove any element of an execution whose operator answers nothing unasked.
 
     One each for the receipt and its request; for the trace tree and then for the deepest tensor tree, one
     for every six levels (64 descendants an answer); and one for the chunk. A tree of one leaf needs no
-    demand for its nodes.
+    demand for its nodes. The input comes on top, with one for each 8 KiB of it: every input after the first
+    may begin another 8 KiB, and inputs that stand under several nodes of 64 are shown by as many answers.
     """
     levels = (len(slots) - 1).bit_length()
     deepest = max(descriptor.depth for descriptor in slots)
-    return 2 + -(-levels // 6) + -(-deepest // 6) + 1
+    return 2 + -(-levels // 6) + -(-deepest // 6) + 1 + (inputs - 1) + (inputs - 1) // 64

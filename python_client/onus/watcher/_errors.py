@@ -18,7 +18,7 @@ class WatcherError(OnusError):
 class DataWithheld(WatcherError):
     """The operator gives nothing, or something that is not what it committed to.
 
-    Not a fault that can be shown: without the data there is nothing to recompute.
+    Not a fault that can be shown, as without the data there is nothing to recompute: it is demanded on chain.
 
     Attributes:
         what: which data.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from onus.watcher._errors import DataWithheld
 from onus.watcher._solve import Finding, TraceNeeded, solve_execution, solve_leaf
 from onus.watcher._source import DataSource
 
-__all__ = ["Examination", "examine"]
+__all__ = ["Examination", "examine", "fit_input"]
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
 """Traces that are held at a time."""
@@ -63,6 +63,21 @@ def examine(
     return Examination(tuple(work.verdicts), work.findings)
 
 
+def fit_input(tensors: Sequence[bytes], sizes: tuple[int, ...], *, root: bytes) -> bytes | None:
+    """Tensors of an input root as a model takes them, concatenated; None if it is no input of this model.
+
+    A tensor and the same one with zeros behind it have one root; the model's sizes say which is meant.
+    """
+    if tuple(map(len, tensors)) == sizes:
+        return b"".join(tensors)
+    # The same bytes in other pieces can have the same root: one of chunks, or of tensors of a chunk.
+    for pieces in (tensors, split(b"".join(tensors), sizes)):
+        fitted = [piece[:size].ljust(size, b"\0") for piece, size in zip(pieces, sizes, strict=False)]
+        if len(pieces) == len(sizes) and tensors_root(fitted) == root:
+            return b"".join(fitted)
+    return None
+
+
 class _Work:
     def __init__(
         self, batch_id: BatchId, data: BatchData, model: SecuredModel, source: DataSource, domain: Domain
@@ -77,20 +92,10 @@ class _Work:
         self.findings: dict[int, Finding] = {}
 
     def input_of(self, leaf: int) -> bytes:
-        """What to run: the input, or zeros if the receipt's input is none of this model.
-
-        A tensor and the same one with zeros behind it have one root; the model's sizes say which is meant.
-        """
-        tensors, sizes = self._data.inputs[leaf], self._model.input_sizes
-        if tuple(map(len, tensors)) == sizes:
-            return b"".join(tensors)
+        """What to run: the input, or zeros if the receipt's input is none of this model."""
         root = self._data.batch.receipts[leaf].input_root
-        # The same bytes in other pieces can have the same root: one of chunks, or of tensors of a chunk.
-        for pieces in (tensors, split(b"".join(tensors), sizes)):
-            fitted = [piece[:size].ljust(size, b"\0") for piece, size in zip(pieces, sizes, strict=False)]
-            if len(pieces) == len(sizes) and tensors_root(fitted) == root:
-                return b"".join(fitted)
-        return bytes(self._model.input_bytes)
+        fitted = fit_input(self._data.inputs[leaf], self._model.input_sizes, root=root)
+        return bytes(self._model.input_bytes) if fitted is None else fitted
 
     def judge(self, leaf: int, own: Trace) -> None:
         """Records the verdict on one receipt, given the own execution of its input."""

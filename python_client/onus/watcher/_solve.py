@@ -12,16 +12,17 @@ from onus.trace import (
     CHUNK,
     CommittedTrace,
     EvidenceKind,
+    Fault,
     PartialTrace,
     Trace,
     differing_element,
-    element_evidence,
+    evidence,
     root_evidence,
 )
 from onus.watcher._errors import DataWithheld
 from onus.watcher._source import OperatorTrace
 
-__all__ = ["Finding", "TraceNeeded", "solve", "solve_execution", "solve_leaf"]
+__all__ = ["Finding", "TraceNeeded", "finding_of", "solve", "solve_execution", "solve_leaf"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def solve(
     *,
     header: BatchHeader,
     claims: Sequence[Claim],
-    request: Request,
+    request: Request | None,
     domain: Domain,
     own: Trace,
     theirs: OperatorTrace | None = None,
@@ -77,7 +78,7 @@ def solve(
         leaf_index: where it is.
         header: of its batch.
         claims: of its batch.
-        request: preimage of its request id.
+        request: preimage of its request id, where it is known.
         domain: where it counts.
         own: the watcher's execution of the receipt's input.
         theirs: the operator's execution, where it is known.
@@ -95,14 +96,14 @@ def solve_leaf(
     *,
     header: BatchHeader,
     claims: Sequence[Claim],
-    request: Request,
+    request: Request | None,
     domain: Domain,
 ) -> Finding | None:
-    """What is wrong with a receipt without looking at its execution."""
+    """What is wrong with a receipt without looking at its execution, as far as its request is known."""
     faults = leaf_faults(receipt, leaf_index, header=header, claims=claims, domain=domain, request=request)
     if FaultKind.HEADER in faults:
         return Finding(verdict=VerdictKind.HEADER, kind=FaultKind.HEADER, evidence=HEADER_EVIDENCE)
-    if FaultKind.REQUEST in faults:
+    if request is not None and FaultKind.REQUEST in faults:
         evidence = request_evidence(request)
         return Finding(verdict=VerdictKind.REQUEST, kind=FaultKind.REQUEST, evidence=evidence)
     if FaultKind.CLAIM in faults:
@@ -146,28 +147,39 @@ def _wrong_root(
     return None
 
 
+def finding_of(partial: PartialTrace, fault: Fault) -> Finding:
+    """A fault of which everything is known, with its evidence."""
+    shown = evidence(partial, fault)
+    if fault.kind is not EvidenceKind.ELEMENT:
+        is_input = fault.kind is EvidenceKind.INPUT
+        verdict = VerdictKind.INPUT_ROOT if is_input else VerdictKind.OUTPUT_ROOT
+        return Finding(verdict=verdict, kind=FaultKind.EXECUTION, evidence=shown)
+    descriptor = partial.program.slots[fault.slot]
+    chunk, start = descriptor.chunk_of(fault.element)
+    end = start + descriptor.dtype.size
+    return Finding(
+        verdict=VerdictKind.ELEMENT,
+        kind=FaultKind.EXECUTION,
+        evidence=shown,
+        slot=fault.slot,
+        element=fault.element,
+        committed=partial.chunk(fault.slot, chunk)[start:end],
+        expected=partial.own.chunk(fault.slot, chunk)[start:end],
+    )
+
+
 def _wrong_element(own: Trace, partial: PartialTrace, theirs: OperatorTrace) -> Finding:
     slot = next(slot for slot, root in enumerate(theirs.slot_roots) if root != own.slot_roots[slot])
     if slot < len(own.program.inputs):
         # What was executed here is not what the operator committed to as its input: that was not served.
         raise DataWithheld("input", f"what came has not the root of input {slot}")
     # Inputs are equal here, so the first slot that differs has a producer whose operands are all right.
-    descriptor = own.program.slots[slot]
-    committed, expected = theirs.tensors[slot], own.committed(slot)
-    element = differing_element(descriptor, expected, committed)
+    committed = theirs.tensors[slot]
+    element = differing_element(own.program.slots[slot], own.committed(slot), committed)
     # Roots that differ are over bytes that differ: neither has padding here.
     assert element is not None
     chunks = [
         committed[start : start + CHUNK].ljust(CHUNK, b"\0") for start in range(0, len(committed), CHUNK)
     ]
-    start = descriptor.address(element) * descriptor.dtype.size
-    end = start + descriptor.dtype.size
-    return Finding(
-        verdict=VerdictKind.ELEMENT,
-        kind=FaultKind.EXECUTION,
-        evidence=element_evidence(partial.with_chunks(slot, 0, chunks), slot, element),
-        slot=slot,
-        element=element,
-        committed=committed[start:end],
-        expected=expected[start:end],
-    )
+    fault = Fault(EvidenceKind.ELEMENT, slot, element)
+    return finding_of(partial.with_chunks(slot, 0, chunks), fault)

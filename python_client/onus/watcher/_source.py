@@ -75,7 +75,7 @@ class EndpointSource:
         total_seconds: see `NodeClient`.
     """
 
-    def __init__(self, client: Onus, *, timeout_seconds: float = 10.0, total_seconds: float = 120.0) -> None:
+    def __init__(self, client: Onus, *, timeout_seconds: float = 10.0, total_seconds: float = 60.0) -> None:
         self._client = client
         self._timeout_seconds = timeout_seconds
         self._total_seconds = total_seconds

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from onus.chain import ChainError, EndpointError
-from onus.chain.errors import EndpointUnreachable
-from onus.library import Library, ModelNotSecured
-from onus.protocol import Batch
+from onus.library import Library
+from onus.protocol import Address, BadProof, BatchId, ModelId, OnusError
 from onus.store import (
     ChallengeStage,
     Database,
@@ -19,13 +21,14 @@ from onus.store import (
     SeenBatch,
     SeenStage,
     StoredChallenge,
-    VerdictKind,
     WatcherStore,
 )
-from onus.watcher._errors import DataWithheld
-from onus.watcher._examine import Examination, examine
 from onus.watcher._follow import Follower
+from onus.watcher._inspect import Inspector
+from onus.watcher._pool import OnePerKey
+from onus.watcher._pursue import Known
 from onus.watcher._respond import Responder
+from onus.watcher._sample import Sampling
 from onus.watcher._source import DataSource, EndpointSource
 
 if TYPE_CHECKING:
@@ -37,7 +40,6 @@ _log = logging.getLogger(__name__)
 _OPEN: Final = (SeenStage.SEEN, SeenStage.WITHHELD, SeenStage.UNSECURED)
 _UNDECIDED: Final = tuple(stage for stage in SeenStage if stage is not SeenStage.CLOSED)
 _LIVE: Final = (ChallengeStage.PLANNED, ChallengeStage.SEALED, ChallengeStage.WON)
-_LONGEST_PAUSE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,10 @@ class Watcher:
         start_block: where to begin; by default where the contracts were deployed.
         confirmations: newest blocks that are left for later.
         poll_seconds: between two steps of `run`.
+        sampling: what is risked on batches of which nothing is served.
+        workers: operators that are asked for data at a time.
+        patience_seconds: how long a step waits for operators that it began to ask.
+        operator_seconds: after this much time on one operator's batches, the others' are first.
 
     Raises:
         StoreError: the database belongs to somebody else.
@@ -80,19 +86,36 @@ class Watcher:
         start_block: int | None = None,
         confirmations: int = 0,
         poll_seconds: float = 0.25,
+        sampling: Sampling | None = None,
+        workers: int = 4,
+        patience_seconds: float = 5.0,
+        operator_seconds: float = 60.0,
     ) -> None:
         owner = Owner(role="watcher", domain=client.domain, address=client.require_signer().address)
         self._client = client
         self._library = library
         self._database = Database(database, owner=owner)
         self.store = WatcherStore(self._database)
-        self._source = source or EndpointSource(client)
         self._follower = Follower(
             client, store=self.store, start_block=start_block, confirmations=confirmations
         )
-        self._responder = Responder(client, store=self.store)
+        self._responder = Responder(
+            client, store=self.store, models=lambda model_id: library.secure(model_id, models=client.models)
+        )
+        self._inspector = Inspector(
+            client,
+            library=library,
+            store=self.store,
+            source=source or EndpointSource(client),
+            responder=self._responder,
+            sampling=sampling or Sampling(),
+            pause_seconds=poll_seconds,
+        )
+        self._fetching: OnePerKey[Address, list[SeenBatch]] = OnePerKey(
+            workers=workers, patience_seconds=patience_seconds
+        )
+        self._operator_seconds = operator_seconds
         self._poll_seconds = poll_seconds
-        self._again_at: dict[bytes, float] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -103,14 +126,11 @@ class Watcher:
             EndpointError: the chain could not be asked; the next step goes on.
         """
         seen = self._follower.follow()
-        now = self._client.now()
         # What has a clock first: looking into batches takes as long as their operators make it take.
         moved = self._respond_all()
-        examined = tuple(
-            self._examine(batch) for batch in self.store.batches(*_OPEN) if self._is_due(batch, now)
-        )
+        examined = self._examine_due()
         moved += self._respond_all() if examined else ()
-        self._close_decided(now)
+        self._close_decided()
         return Report(seen=tuple(seen), examined=examined, moved=moved)
 
     def run(self) -> None:
@@ -137,6 +157,7 @@ class Watcher:
         self._stop.set()
         if self._thread is not None and self._thread.is_alive():
             self._thread.join(timeout=60)
+        self._fetching.close()
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -146,64 +167,51 @@ class Watcher:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def suspect(self, batch_id: BatchId, leaf_index: int) -> StoredChallenge:
+        """Plans a challenge of one leaf, for somebody who has reason to doubt it; what shows it is demanded.
+
+        The bond is lost if the leaf is right.
+
+        Args:
+            batch_id: a batch that was followed.
+            leaf_index: which of its receipts.
+
+        Raises:
+            UnknownBatch: it was not followed.
+            BadProof: it has no such leaf.
+            ModelNotSecured: nobody here could tell what is right.
+        """
+        batch = self.store.batch(batch_id)
+        if not 0 <= leaf_index < batch.header.count:
+            raise BadProof(f"no leaf {leaf_index} among {batch.header.count}")
+        self._library.secure(batch.header.model_id, models=self._client.models)
+        for known in self.store.challenges(*_LIVE, batch_id=batch_id):
+            if known.opening.leaf_index == leaf_index:
+                return known
+        return self._responder.press(batch, leaf_index, Known(), note="suspected")
+
     # ---- examining -------------------------------------------------------------------------------
 
-    def _is_due(self, batch: SeenBatch, now: int) -> bool:
-        return now < batch.window_ends_at and time.monotonic() >= self._again_at.get(batch.batch_id, 0.0)
+    def _examine_due(self) -> tuple[SeenBatch, ...]:
+        """Looks into batches, one operator's after the other, several operators' at a time."""
+        clocks = _Clocks(self._client)
+        due: defaultdict[Address, list[SeenBatch]] = defaultdict(list)
+        for batch in self.store.batches(*_OPEN):
+            now, stopped = clocks.of(batch)
+            if now < batch.window_ends_at and not stopped and self._inspector.is_due(batch):
+                due[batch.header.operator].append(batch)
+        jobs = {operator: partial(self._examine, batches) for operator, batches in due.items()}
+        return tuple(batch for done in self._fetching.run(jobs) for batch in done)
 
-    def _examine(self, batch: SeenBatch) -> SeenBatch:
-        try:
-            return self._judge(batch)
-        except EndpointUnreachable:
-            # The chain, not this batch.
-            raise
-        except ModelNotSecured as error:
-            return self._later(batch, SeenStage.UNSECURED, str(error))
-        except DataWithheld as error:
-            return self._later(batch, SeenStage.WITHHELD, str(error))
-        except Exception as error:
-            # Whatever one operator serves must not keep the others' batches from being examined.
-            _log.exception("batch 0x%s cannot be examined", batch.batch_id.hex())
-            return self._later(batch, SeenStage.WITHHELD, f"{type(error).__name__}: {error}")
-
-    def _judge(self, batch: SeenBatch) -> SeenBatch:
-        model = self._library.secure(batch.header.model_id, models=self._client.models)
-        data = self._source.batch(batch.batch_id, header=batch.header, claims=batch.claims, model=model)
-        examination = examine(
-            batch.batch_id, data, model=model, source=self._source, domain=self._client.domain
-        )
-        if examination.is_sound:
-            stage = SeenStage.SOUND
-        elif examination.findings:
-            accused = self._accuse(batch, data.batch, examination)
-            stage = SeenStage.FAULTY if accused else SeenStage.UNPROVEN
-        else:
-            withheld = [each for each in examination.verdicts if each.kind is not VerdictKind.RIGHT]
-            return self._later(batch, SeenStage.WITHHELD, withheld[0].note, examination)
-        self.store.judge(batch.batch_id, stage, examination.verdicts)
-        return self.store.batch(batch.batch_id)
-
-    def _accuse(self, batch: SeenBatch, receipts: Batch, examination: Examination) -> bool:
-        """Plans a challenge of the first receipt whose fault the contract sees; one is enough for a batch."""
-        if self.store.challenges(*_LIVE, batch_id=batch.batch_id):
-            # From before a crash.
-            return True
-        return any(
-            self._responder.accuse(batch, receipts.proof(leaf), finding) is not None
-            for leaf, finding in sorted(examination.findings.items())
-        )
-
-    def _later(
-        self, batch: SeenBatch, stage: SeenStage, note: str, examination: Examination | None = None
-    ) -> SeenBatch:
-        """Records why a batch cannot be judged, and when it is tried again: each time later."""
-        if batch.note != note:
-            _log.warning("batch 0x%s: %s", batch.batch_id.hex(), note)
-        verdicts = () if examination is None else examination.verdicts
-        self.store.judge(batch.batch_id, stage, verdicts, note=note)
-        pause = min(self._poll_seconds * 2.0 ** min(batch.attempts, 16), _LONGEST_PAUSE_SECONDS)
-        self._again_at[batch.batch_id] = time.monotonic() + pause
-        return self.store.batch(batch.batch_id)
+    def _examine(self, batches: Sequence[SeenBatch]) -> list[SeenBatch]:
+        ends = time.monotonic() + self._operator_seconds
+        done = []
+        for batch in batches:
+            done.append(self._inspector.inspect(batch))
+            if time.monotonic() > ends:
+                # The next turn goes on.
+                break
+        return done
 
     # ---- challenging -----------------------------------------------------------------------------
 
@@ -219,15 +227,33 @@ class Watcher:
             return self._responder.respond(challenge)
         except EndpointError:
             raise
-        except ChainError as error:
+        except OnusError as error:
             _log.warning("challenge 0x%s: %s", challenge.challenge_id.hex(), error)
             return challenge
 
-    def _close_decided(self, now: int) -> None:
+    def _close_decided(self) -> None:
+        clocks = _Clocks(self._client)
         for batch in self.store.batches(*_UNDECIDED):
-            if now < batch.window_ends_at:
+            now, stopped = clocks.of(batch)
+            if now < batch.window_ends_at and not stopped:
                 continue
             status = self._client.settlement.batch_of(batch.batch_id).status
             if status.is_decided:
                 self.store.close(batch.batch_id, note=status.name.lower())
-                self._again_at.pop(batch.batch_id, None)
+                self._inspector.forget(batch)
+
+
+class _Clocks:
+    """The clock of each model's verifier, asked once."""
+
+    def __init__(self, client: Onus) -> None:
+        self._client = client
+        self._known: dict[bytes, tuple[int, bool]] = {}
+
+    def of(self, batch: SeenBatch) -> tuple[int, bool]:
+        """Its time in seconds, and whether it stands still."""
+        model_id = ModelId(batch.header.model_id)
+        if model_id not in self._known:
+            now, stopped, _ = self._client.models.clock_of(model_id)
+            self._known[model_id] = (now, stopped)
+        return self._known[model_id]

@@ -26,6 +26,7 @@ __all__ = [
     "AccessManagerUnauthorizedCancel",
     "AccessManagerUnauthorizedConsume",
     "GovernanceDelayTooShort",
+    "GovernanceRoleFixed",
 ]
 
 
@@ -147,3 +148,12 @@ class GovernanceDelayTooShort(GovernanceRejected):
     role_id: Uint64
     delay: Uint32
     least: Uint32
+
+
+class GovernanceRoleFixed(GovernanceRejected):
+    """The function has its role already: nobody can move it to one with a shorter delay."""
+
+    SIGNATURE = "Governance_RoleFixed(address,bytes4,uint64)"
+    target: Address
+    selector: Bytes4
+    role_id: Uint64

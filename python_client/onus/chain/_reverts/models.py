@@ -18,12 +18,15 @@ __all__ = [
     "ModelsEmptyName",
     "ModelsExists",
     "ModelsNotProvider",
+    "ModelsNotQuarantined",
+    "ModelsQuarantineSpent",
     "ModelsRepeatedParent",
     "ModelsTooDeep",
     "ModelsTooManyParents",
     "ModelsUnknown",
     "ModelsUnsupportedMode",
     "ModelsVerifierNotAllowed",
+    "ModelsVerifierStopped",
     "ModelsVerifierUnchanged",
     "ModelsZeroAddress",
 ]
@@ -87,6 +90,20 @@ class ModelsNotProvider(ModelsRejected, NotAllowed):
     caller: Address
 
 
+class ModelsNotQuarantined(ModelsRejected):
+    """``Models_NotQuarantined(verifier)``"""
+
+    SIGNATURE = "Models_NotQuarantined(address)"
+    verifier: Address
+
+
+class ModelsQuarantineSpent(ModelsRejected):
+    """The guardian has used its quarantine of this verifier."""
+
+    SIGNATURE = "Models_QuarantineSpent(address)"
+    verifier: Address
+
+
 class ModelsRepeatedParent(ModelsRejected):
     """``Models_RepeatedParent(parent)``"""
 
@@ -126,6 +143,15 @@ class ModelsVerifierNotAllowed(ModelsRejected, NotAllowed):
     """``Models_VerifierNotAllowed(verifier)``"""
 
     SIGNATURE = "Models_VerifierNotAllowed(address)"
+    verifier: Address
+
+
+class ModelsVerifierStopped(ModelsRejected):
+    """The verifier is under quarantine: no commits, verdicts, timeouts or finality, and its clock stands
+    still.
+    """
+
+    SIGNATURE = "Models_VerifierStopped(address)"
     verifier: Address
 
 

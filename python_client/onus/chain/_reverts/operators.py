@@ -20,6 +20,7 @@ __all__ = [
     "OperatorsNotRegistered",
     "OperatorsNothingUnbonding",
     "OperatorsOnlyDisputes",
+    "OperatorsOnlyOmissions",
     "OperatorsOnlySettlement",
     "OperatorsReserveEmpty",
     "OperatorsReserveLeaving",
@@ -104,6 +105,13 @@ class OperatorsOnlyDisputes(OperatorsRejected, NotAllowed):
     """``Operators_OnlyDisputes(caller)``"""
 
     SIGNATURE = "Operators_OnlyDisputes(address)"
+    caller: Address
+
+
+class OperatorsOnlyOmissions(OperatorsRejected, NotAllowed):
+    """``Operators_OnlyOmissions(caller)``"""
+
+    SIGNATURE = "Operators_OnlyOmissions(address)"
     caller: Address
 
 

@@ -11,6 +11,7 @@ from onus.protocol._struct import Uint32, Uint40
 __all__ = [
     "ParametersBrokenRelation",
     "ParametersCommitmentsClosed",
+    "ParametersNotNewestAt",
     "ParametersSetNotInForce",
     "ParametersTooSoon",
     "ParametersUnchanged",
@@ -29,6 +30,14 @@ class ParametersCommitmentsClosed(ParametersRejected):
     """New commitments are stopped."""
 
     SIGNATURE = "Parameters_CommitmentsClosed()"
+
+
+class ParametersNotNewestAt(ParametersRejected):
+    """Another set was the newest at that time."""
+
+    SIGNATURE = "Parameters_NotNewestAt(uint32,uint40)"
+    set: Uint32
+    time: Uint40
 
 
 class ParametersSetNotInForce(ParametersRejected, TooLate):

@@ -20,6 +20,7 @@ __all__ = [
     "SettlementEmptyBatch",
     "SettlementInputTooLarge",
     "SettlementModelTooDeep",
+    "SettlementNotConfirmed",
     "SettlementNotInBatch",
     "SettlementNotOperator",
     "SettlementNotPublished",
@@ -34,6 +35,7 @@ __all__ = [
     "SettlementTooManyReceipts",
     "SettlementUnexpectedInput",
     "SettlementUnexpectedModel",
+    "SettlementVerifierStopped",
     "SettlementWindowClosed",
     "SettlementWindowOpen",
     "SettlementWrongInput",
@@ -117,6 +119,13 @@ class SettlementModelTooDeep(SettlementRejected):
     SIGNATURE = "Settlement_ModelTooDeep(uint256,uint16)"
     needed: Uint256
     max_demands: Uint16
+
+
+class SettlementNotConfirmed(SettlementRejected):
+    """No quarantine of the model's verifier was confirmed."""
+
+    SIGNATURE = "Settlement_NotConfirmed(bytes32)"
+    id: BatchId
 
 
 class SettlementNotInBatch(SettlementRejected):
@@ -227,6 +236,13 @@ class SettlementUnexpectedModel(SettlementRejected):
     SIGNATURE = "Settlement_UnexpectedModel(bytes32,bytes32)"
     expected: ModelId
     actual: ModelId
+
+
+class SettlementVerifierStopped(SettlementRejected):
+    """The model's verifier is under quarantine."""
+
+    SIGNATURE = "Settlement_VerifierStopped(bytes32)"
+    id: BatchId
 
 
 class SettlementWindowClosed(SettlementRejected, TooLate):

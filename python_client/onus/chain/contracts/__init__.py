@@ -8,8 +8,10 @@ from onus.chain.contracts.disputes import Disputes, DisputesReads
 from onus.chain.contracts.escrow import Escrow, EscrowReads
 from onus.chain.contracts.governance import Governance, GovernanceReads
 from onus.chain.contracts.models import Models, ModelsReads
+from onus.chain.contracts.omissions import Omissions, OmissionsReads
 from onus.chain.contracts.operators import Operators, OperatorsReads
 from onus.chain.contracts.parameters import Parameters, ParametersReads
+from onus.chain.contracts.reputation import Reputation, ReputationReads
 from onus.chain.contracts.settlement import Settlement, SettlementReads
 from onus.chain.contracts.token import Token, TokenReads
 from onus.chain.contracts.traceverifier import TraceVerifier, TraceVerifierReads
@@ -28,10 +30,14 @@ __all__ = [
     "Logged",
     "Models",
     "ModelsReads",
+    "Omissions",
+    "OmissionsReads",
     "Operators",
     "OperatorsReads",
     "Parameters",
     "ParametersReads",
+    "Reputation",
+    "ReputationReads",
     "Settlement",
     "SettlementReads",
     "Token",

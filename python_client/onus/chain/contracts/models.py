@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from onus.chain._rpc import LATEST, BlockTag
 from onus.chain.contracts._base import BoundEvent, Call, Contract, Event
-from onus.protocol import Address, Manifest, ModelCommitment, ModelId, ModelSpec, Parent
+from onus.protocol import Address, Manifest, ModelCommitment, ModelId, ModelSpec, Parent, VerifierState
 from onus.protocol._struct import Bytes4, Bytes32, Uint8, Uint16, Uint40, Uint256
 
 __all__ = [
@@ -19,8 +19,11 @@ __all__ = [
     "ModelRegistered",
     "Models",
     "ModelsReads",
+    "QuarantineAllowed",
+    "QuarantineConfirmed",
     "VerifierAllowed",
     "VerifierDisallowed",
+    "VerifierQuarantined",
 ]
 
 
@@ -63,6 +66,26 @@ class ModelRegistered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineAllowed(Event):
+    """``QuarantineAllowed(verifier)``"""
+
+    SIGNATURE: ClassVar[str] = "QuarantineAllowed(address)"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True,)
+
+    verifier: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineConfirmed(Event):
+    """``QuarantineConfirmed(verifier)``"""
+
+    SIGNATURE: ClassVar[str] = "QuarantineConfirmed(address)"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True,)
+
+    verifier: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifierAllowed(Event):
     """``VerifierAllowed(verifier)``"""
 
@@ -82,6 +105,17 @@ class VerifierDisallowed(Event):
     verifier: Address
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifierQuarantined(Event):
+    """``VerifierQuarantined(verifier, lapsesAt)``"""
+
+    SIGNATURE: ClassVar[str] = "VerifierQuarantined(address,uint40)"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False)
+
+    verifier: Address
+    lapses_at: Uint40
+
+
 class ModelsReads(Contract):
     """What can be read of ``Models``, and its events."""
 
@@ -90,8 +124,11 @@ class ModelsReads(Contract):
         AuthorityUpdated,
         ModelDeprecated,
         ModelRegistered,
+        QuarantineAllowed,
+        QuarantineConfirmed,
         VerifierAllowed,
         VerifierDisallowed,
+        VerifierQuarantined,
     )
 
     @property
@@ -110,6 +147,16 @@ class ModelsReads(Contract):
         return self._event(ModelRegistered)
 
     @property
+    def QuarantineAllowed(self) -> BoundEvent[QuarantineAllowed]:
+        """``QuarantineAllowed(verifier)``"""
+        return self._event(QuarantineAllowed)
+
+    @property
+    def QuarantineConfirmed(self) -> BoundEvent[QuarantineConfirmed]:
+        """``QuarantineConfirmed(verifier)``"""
+        return self._event(QuarantineConfirmed)
+
+    @property
     def VerifierAllowed(self) -> BoundEvent[VerifierAllowed]:
         """``VerifierAllowed(verifier)``"""
         return self._event(VerifierAllowed)
@@ -118,6 +165,11 @@ class ModelsReads(Contract):
     def VerifierDisallowed(self) -> BoundEvent[VerifierDisallowed]:
         """``VerifierDisallowed(verifier)``"""
         return self._event(VerifierDisallowed)
+
+    @property
+    def VerifierQuarantined(self) -> BoundEvent[VerifierQuarantined]:
+        """``VerifierQuarantined(verifier, lapsesAt)``"""
+        return self._event(VerifierQuarantined)
 
     def compiler_version(self, *, block: BlockTag = LATEST) -> int:
         """``COMPILER_VERSION()``"""
@@ -139,13 +191,21 @@ class ModelsReads(Contract):
         """``authority()``"""
         return self._read("authority", (), (Address,), block)
 
-    def commit_info(self, model_id: ModelId, *, block: BlockTag = LATEST) -> tuple[int, int, int]:
+    def clock_of(self, model_id: ModelId, *, block: BlockTag = LATEST) -> tuple[int, bool, bool]:
+        """The same, and whether it is stopped or stopped for good; never reverts for a registered model."""
+        return self._read("clockOf", (model_id,), (Uint40, bool, bool), block)
+
+    def commit_info(self, model_id: ModelId, *, block: BlockTag = LATEST) -> tuple[int, int, int, int]:
         """What a commit needs; reverts if the model is unknown or its deprecation is in effect."""
-        return self._read("commitInfo", (model_id,), (Uint40, Uint256, Uint256), block)
+        return self._read("commitInfo", (model_id,), (Uint40, Uint256, Uint256, Uint40), block)
 
     def deprecated_at(self, model_id: ModelId, *, block: BlockTag = LATEST) -> int:
         """0, or when it stops taking batches."""
         return self._read("deprecatedAt", (model_id,), (Uint40,), block)
+
+    def finality_info(self, model_id: ModelId, *, block: BlockTag = LATEST) -> tuple[int, bool, int]:
+        """What finality needs: the verifier's clock, whether it is stopped, and the royalty."""
+        return self._read("finalityInfo", (model_id,), (Uint40, bool, Uint16), block)
 
     def id_of(self, provider: Address, *, manifest_hash: bytes, block: BlockTag = LATEST) -> ModelId:
         """The id that ``provider`` gets for a manifest."""
@@ -162,6 +222,10 @@ class ModelsReads(Contract):
     def is_verifier_allowed(self, verifier: Address, *, block: BlockTag = LATEST) -> bool:
         """``isVerifierAllowed(verifier)``"""
         return self._read("isVerifierAllowed", (verifier,), (bool,), block)
+
+    def judge_of(self, model_id: ModelId, *, block: BlockTag = LATEST) -> tuple[Address, int]:
+        """What checking an answer needs; reverts while the verifier is stopped."""
+        return self._read("judgeOf", (model_id,), (Address, Uint40), block)
 
     def level_of(self, model_id: ModelId, *, block: BlockTag = LATEST) -> int:
         """0 for a model without parents, otherwise one more than its deepest parent; at most 3."""
@@ -193,9 +257,23 @@ class ModelsReads(Contract):
         """``setAuthority()``"""
         return self._read("setAuthority", (arg0,), (), block)
 
-    def verdict_info(self, model_id: ModelId, *, block: BlockTag = LATEST) -> tuple[Address, ModelCommitment]:
-        """What a verdict needs."""
-        return self._read("verdictInfo", (model_id,), (Address, ModelCommitment), block)
+    def time_of(self, model_id: ModelId, *, block: BlockTag = LATEST) -> int:
+        """The clock of the model's verifier: block time less all quarantines. Reverts while it is stopped."""
+        return self._read("timeOf", (model_id,), (Uint40,), block)
+
+    def verdict_info(
+        self, model_id: ModelId, *, block: BlockTag = LATEST
+    ) -> tuple[Address, ModelCommitment, int]:
+        """What a verdict needs; reverts while the verifier is stopped."""
+        return self._read("verdictInfo", (model_id,), (Address, ModelCommitment, Uint40), block)
+
+    def verifier_of(self, verifier: Address, *, block: BlockTag = LATEST) -> VerifierState:
+        """What is stored for a verifier."""
+        return self._read("verifierOf", (verifier,), (VerifierState,), block)
+
+    def was_stopped(self, model_id: ModelId, *, from_: int, to: int, block: BlockTag = LATEST) -> bool:
+        """Whether the model's verifier was under quarantine at any second from ``from`` to ``to``."""
+        return self._read("wasStopped", (model_id, from_, to), (bool,), block)
 
     def wiring(self, *, block: BlockTag = LATEST) -> bytes:
         """Keccak256(abi.encode(peers)): equal for all contracts of one deployment."""
@@ -205,9 +283,17 @@ class ModelsReads(Contract):
 class Models(ModelsReads):
     """Model versions, their lineage, their status, and the verifiers that may judge them."""
 
+    def allow_quarantine(self, verifier: Address) -> Call[None]:
+        """Gives the guardian another quarantine of this verifier. Restricted to the council."""
+        return self._call("allowQuarantine", (verifier,), ())
+
     def allow_verifier(self, verifier: Address) -> Call[None]:
         """Lets models name this verifier. Restricted to the council."""
         return self._call("allowVerifier", (verifier,), ())
+
+    def confirm_quarantine(self, verifier: Address) -> Call[None]:
+        """Makes a running quarantine final: its batches are refunded. Restricted to the council."""
+        return self._call("confirmQuarantine", (verifier,), ())
 
     def deprecate(self, model_id: ModelId) -> Call[None]:
         """No new batches after maxCommitDelay + grace of the set in force; old ones stay payable and
@@ -218,6 +304,10 @@ class Models(ModelsReads):
     def disallow_verifier(self, verifier: Address) -> Call[None]:
         """No new models with it; registered ones go on. Restricted to the council."""
         return self._call("disallowVerifier", (verifier,), ())
+
+    def quarantine(self, verifier: Address) -> Call[None]:
+        """Stops a verifier for at most maxQuarantine, once. Restricted to the guardian."""
+        return self._call("quarantine", (verifier,), ())
 
     def register(self, spec: ModelSpec) -> Call[ModelId]:
         """Registers a model version of the caller."""

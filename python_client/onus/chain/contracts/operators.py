@@ -11,7 +11,7 @@ from typing import ClassVar
 from onus.chain._rpc import LATEST, BlockTag
 from onus.chain.contracts._base import BoundEvent, Call, Contract, Event
 from onus.protocol import Address, OperatorState, SigningKey
-from onus.protocol._struct import Bytes32, Uint40, Uint256
+from onus.protocol._struct import Bytes32, Uint8, Uint40, Uint256
 
 __all__ = [
     "EndpointChanged",
@@ -22,7 +22,9 @@ __all__ = [
     "ReserveExitCancelled",
     "ReserveExitRequested",
     "ReserveFunded",
+    "ReserveSlashed",
     "ReserveWithdrawn",
+    "Restored",
     "SignerChanged",
     "Slashed",
     "Staked",
@@ -98,6 +100,18 @@ class ReserveFunded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveSlashed(Event):
+    """``taken`` of ``asked`` went from the reserve to Escrow."""
+
+    SIGNATURE: ClassVar[str] = "ReserveSlashed(address,uint256,uint256)"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False)
+
+    operator: Address
+    asked: Uint256
+    taken: Uint256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReserveWithdrawn(Event):
     """``ReserveWithdrawn(operator, to, amount)``"""
 
@@ -107,6 +121,19 @@ class ReserveWithdrawn(Event):
     operator: Address
     to: Address
     amount: Uint256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored(Event):
+    """A pot went back to the stake: what was punished was no fault."""
+
+    SIGNATURE: ClassVar[str] = "Restored(address,uint256,uint8,uint40)"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False, False, False)
+
+    operator: Address
+    amount: Uint256
+    faults: Uint8
+    jailed_until: Uint40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +217,9 @@ class OperatorsReads(Contract):
         ReserveExitCancelled,
         ReserveExitRequested,
         ReserveFunded,
+        ReserveSlashed,
         ReserveWithdrawn,
+        Restored,
         SignerChanged,
         Slashed,
         Staked,
@@ -230,9 +259,19 @@ class OperatorsReads(Contract):
         return self._event(ReserveFunded)
 
     @property
+    def ReserveSlashed(self) -> BoundEvent[ReserveSlashed]:
+        """``taken`` of ``asked`` went from the reserve to Escrow."""
+        return self._event(ReserveSlashed)
+
+    @property
     def ReserveWithdrawn(self) -> BoundEvent[ReserveWithdrawn]:
         """``ReserveWithdrawn(operator, to, amount)``"""
         return self._event(ReserveWithdrawn)
+
+    @property
+    def Restored(self) -> BoundEvent[Restored]:
+        """A pot went back to the stake: what was punished was no fault."""
+        return self._event(Restored)
 
     @property
     def SignerChanged(self) -> BoundEvent[SignerChanged]:

@@ -142,6 +142,10 @@ class ParametersReads(Contract):
         """A whole set."""
         return self._read("paramsOf", (set,), (Params,), block)
 
+    def require_newest_at(self, set: int, *, time: int, block: BlockTag = LATEST) -> None:
+        """Reverts unless ``set`` was the newest at ``time``."""
+        return self._read("requireNewestAt", (set, time), (), block)
+
     def set_authority(self, arg0: Address, *, block: BlockTag = LATEST) -> None:
         """``setAuthority()``"""
         return self._read("setAuthority", (arg0,), (), block)
@@ -151,6 +155,10 @@ class ParametersReads(Contract):
         set before the newest takes no more commits.
         """
         return self._read("thawTime", (), (Uint40,), block)
+
+    def were_commitments_closed(self, from_: int, *, to: int, block: BlockTag = LATEST) -> bool:
+        """Whether all commitments were closed at any second from ``from`` to ``to``."""
+        return self._read("wereCommitmentsClosed", (from_, to), (bool,), block)
 
     def wiring(self, *, block: BlockTag = LATEST) -> bytes:
         """Keccak256(abi.encode(peers)): equal for all contracts of one deployment."""

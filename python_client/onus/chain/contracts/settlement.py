@@ -30,6 +30,7 @@ from onus.protocol._struct import Bytes32, Uint32, Uint40, Uint256
 __all__ = [
     "BatchCommitted",
     "BatchFinal",
+    "BatchRefunded",
     "BatchSettled",
     "FinalizeSkipped",
     "ReceiptPublished",
@@ -68,6 +69,17 @@ class BatchFinal(Event):
     operator_fee: Uint256
     royalty: Uint256
     protocol_fee: Uint256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRefunded(Event):
+    """``BatchRefunded(id, refunded)``"""
+
+    SIGNATURE: ClassVar[str] = "BatchRefunded(bytes32,uint256)"
+    INDEXED: ClassVar[tuple[bool, ...]] = (True, False)
+
+    id: BatchId
+    refunded: Uint256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +142,7 @@ class SettlementReads(Contract):
     EVENTS = (
         BatchCommitted,
         BatchFinal,
+        BatchRefunded,
         BatchSettled,
         FinalizeSkipped,
         ReceiptPublished,
@@ -145,6 +158,11 @@ class SettlementReads(Contract):
     def BatchFinal(self) -> BoundEvent[BatchFinal]:
         """``BatchFinal(id, operator, operatorFee, royalty, protocolFee)``"""
         return self._event(BatchFinal)
+
+    @property
+    def BatchRefunded(self) -> BoundEvent[BatchRefunded]:
+        """``BatchRefunded(id, refunded)``"""
+        return self._event(BatchRefunded)
 
     @property
     def BatchSettled(self) -> BoundEvent[BatchSettled]:
@@ -236,6 +254,13 @@ class Settlement(SettlementReads):
     def publish(self, header: BatchHeader, *, proof: ReceiptProof, inputs: Sequence[bytes]) -> Call[None]:
         """Publishes a receipt and its input, in the first half of the window, so that anyone can check it."""
         return self._call("publish", (header, proof, inputs), ())
+
+    def refund(self, header: BatchHeader, *, claims: Sequence[Claim]) -> Call[None]:
+        """After a confirmed quarantine of the verifier: fees go back, the lock leaves, a pot returns.
+
+        Anyone.
+        """
+        return self._call("refund", (header, claims), ())
 
     def settle(self, header: BatchHeader, *, claims: Sequence[Claim], winner: ChallengeKey) -> Call[None]:
         """Distributes a faulty batch, once, earningDelay after the verdict: refunds, restitution, reward,
