@@ -40,10 +40,10 @@ class DrillError(OnusError):
 
 
 class WithholdingNotSupported(DrillError):
-    """An operator that answers forced reveals only: the contracts cannot force them yet."""
+    """A drill does not play an operator that answers forced reveals only."""
 
     def __init__(self) -> None:
-        super().__init__("an operator that withholds cannot be drilled: reveals cannot be forced yet")
+        super().__init__("a drill does not play an operator that withholds yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,9 @@ class Drill:
         """Lets the watcher work until the batch is decided, or it has nothing to do any more."""
         for _ in range(_MOST_STEPS):
             idle = watcher.step().is_idle
-            if self._status(committed).is_decided or (idle and not watcher.store.challenges()):
+            # It asks for data in the background: nothing to do is not the same as nothing found.
+            judged = not watcher.store.batches(SeenStage.SEEN)
+            if self._status(committed).is_decided or (idle and judged and not watcher.store.challenges()):
                 return
             # The next move has to be in a later block, and a block needs a second.
             self._field.chain.advance(1)
