@@ -70,7 +70,8 @@ library Opcode {
     uint256 internal constant CONVOLUTION =
         (1 << CONV2D) | (1 << CONV3D) | (1 << DEPTHWISE_CONV2D) | (1 << TRANSPOSE_CONV2D);
     /// @dev Operators of which one element reads many; their evaluation takes more of the stack.
-    uint256 internal constant WINDOW = REDUCTION | (1 << AVG_POOL2D) | CONVOLUTION | (1 << MATMUL) | (1 << MAX_POOL2D);
+    uint256 internal constant WINDOW = REDUCTION | (1 << AVG_POOL2D) | CONVOLUTION | (1 << MATMUL) | (1 << MAX_POOL2D)
+        | (1 << SCATTER) | (1 << RESIZE);
 
     /// @notice Whether an opcode, below 256, is in a set.
     function isIn(uint256 opcode, uint256 set) internal pure returns (bool) {

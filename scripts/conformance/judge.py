@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -113,7 +113,7 @@ class Judge:
             self._attempt(verdict, "chain", lambda: self._chain(verdict, engine))
         return verdict
 
-    def _attempt(self, verdict: Verdict, what: str, work: Any) -> None:
+    def _attempt(self, verdict: Verdict, what: str, work: Callable[[], None]) -> None:
         try:
             work()
         except Exception as error:

@@ -17,7 +17,7 @@ from onus.store import SeenStage
 from onus.trace import Alteration, PositionError, Program, Trace, element_evidence, evidence, find_fault
 from onus.watcher import Watcher
 from scripts.build import load
-from scripts.drill.field import Committed, Field
+from scripts.drill.field import ACCUSER, WATCHER, Committed, Field
 
 __all__ = [
     "Drill",
@@ -33,7 +33,6 @@ __all__ = [
 _RECEIPTS: Final = 4
 _MOST_STEPS: Final = 200
 _ACCUSATIONS: Final = 8
-_ACCUSER: Final = "payer 2"
 
 
 class DrillError(OnusError):
@@ -41,10 +40,10 @@ class DrillError(OnusError):
 
 
 class WithholdingNotSupported(DrillError):
-    """An operator that answers forced reveals only: the contracts cannot force them yet."""
+    """A drill does not play an operator that answers forced reveals only."""
 
     def __init__(self) -> None:
-        super().__init__("an operator that withholds cannot be drilled: reveals cannot be forced yet")
+        super().__init__("a drill does not play an operator that withholds yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +241,7 @@ class Drill:
     def _watcher(self, committed: Committed) -> Iterator[Watcher]:
         """The real one; stepped here, not by a thread of its own."""
         watcher = Watcher(
-            self._field.client("watcher"),
+            self._field.client(WATCHER),
             library=self._field.library,
             database=f"sqlite:///{self._field.folder / f'watcher-{next(self._numbers)}.db'}",
             source=self._field,
@@ -257,7 +256,9 @@ class Drill:
         """Lets the watcher work until the batch is decided, or it has nothing to do any more."""
         for _ in range(_MOST_STEPS):
             idle = watcher.step().is_idle
-            if self._status(committed).is_decided or (idle and not watcher.store.challenges()):
+            # It asks for data in the background: nothing to do is not the same as nothing found.
+            judged = not watcher.store.batches(SeenStage.SEEN)
+            if self._status(committed).is_decided or (idle and judged and not watcher.store.challenges()):
                 return
             # The next move has to be in a later block, and a block needs a second.
             self._field.chain.advance(1)
@@ -265,7 +266,7 @@ class Drill:
 
     def _accuse(self, committed: Committed, leaf: int) -> int:
         """A challenge of an honest receipt, with whatever might pass for evidence; how much was accepted."""
-        accuser, header = self._field.client(_ACCUSER), committed.batch.header
+        accuser, header = self._field.client(ACCUSER), committed.batch.header
         opening = Opening(leaf_index=leaf, salt=secrets.token_bytes(32))
         accuser.disputes.challenge(header, opening)
         self._field.chain.advance(1)

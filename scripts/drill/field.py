@@ -33,12 +33,14 @@ from scripts.anvil import Anvil
 from scripts.build import load
 from scripts.demo.world import DOLLAR, World
 
-__all__ = ["Committed", "Field", "open_field"]
+__all__ = ["ACCUSER", "WATCHER", "Committed", "Field", "open_field"]
 
 FEE: Final = DOLLAR // 100
 STAKE: Final = 10 * DOLLAR
 OPERATOR: Final = "operator A"
 PAYER: Final = "payer 1"
+ACCUSER: Final = "payer 2"
+WATCHER: Final = "watcher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +206,14 @@ def open_field(file: bytes, *, name: str = "drill") -> Iterator[Field]:
                 challenge_window=params.max_challenge_window,
             )
             world.model_id = ModelId(world.clients["provider"].models.register(spec).value)
-            for who in (OPERATOR, PAYER, "watcher", "payer 2"):
+            for who in (OPERATOR, PAYER, WATCHER, ACCUSER):
                 world.mint(who, 20_000 * DOLLAR)
             operator = world.clients[OPERATOR].operators
             operator.register("http://127.0.0.1:9", signer=LocalSigner.create().address)
             operator.stake(10_000 * DOLLAR)
             operator.fund_reserve(params.reserve)
             world.clients[PAYER].escrow.deposit_and_reserve(world.address(OPERATOR), DOLLAR)
-            for who in ("watcher", "payer 2"):
+            for who in (WATCHER, ACCUSER):
                 world.clients[who].escrow.deposit(1_000 * DOLLAR)
             model = library.secure(world.model_id, models=world.reader.models)
             yield Field(world, model, library, Path(folder))

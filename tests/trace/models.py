@@ -470,7 +470,7 @@ class RandomModel:
             self._step()
         if whole:
             for name in self.alive:
-                if name not in self.model.read and name not in self.model.inputs:
+                if name not in self.model.read:
                     self.model.output(name)
         # The last tensor, now and then others: inputs, the same twice, some that are read by others.
         outputs = [self.alive[-1], *(self._any() for _ in range(r.integers(0, 3)))]

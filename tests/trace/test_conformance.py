@@ -141,8 +141,6 @@ def test_judge__what_is_refused__conforms_only_if_it_is_too_dear(
         return Judge(reference, contract, seed=1).judge(Case("x", "ADD", "INT8", file, (), ()))
 
     dear = Model()
-    name = dear.input((2,))
-    name = dear.rescale(name, dear.types[name], [1], [2])
     weight = np.ones((1, 1, 1, 60_000), np.int64)
     dear.output(dear.conv2d(dear.input((1, 1, 1, 60_000)), weight, np.zeros(1, np.int64)))
     verdict = judged(dear)

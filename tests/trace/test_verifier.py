@@ -328,6 +328,8 @@ WINDOWS = (
     Op.MAX_POOL2D,
     Op.TRANSPOSE_CONV2D,
     *REDUCTIONS,
+    Op.SCATTER,
+    Op.RESIZE,
 )
 
 
@@ -336,7 +338,7 @@ def nested(op: Op, entries: int, which: int = 0) -> Case:
     shape = (1,) * {Op.CONV3D: 5, Op.MATMUL: 3, Op.GATHER: 3, Op.SCATTER: 3}.get(op, 4)
     x = Tensor(Kind.INPUT, Type.INT32, shape, [5])
     one = Tensor(Kind.CONSTANT, Type.INT8, shape, [1])
-    index = Tensor(Kind.CONSTANT, Type.INT32, (1, 1), [0 if op is Op.GATHER else 7])
+    index = Tensor(Kind.CONSTANT, Type.INT32, (1, 1), [0 if op is Op.GATHER or which == 2 else 7])
     bias = Tensor(Kind.CONSTANT, Type.INT32, (1,), [1])
     scale = Tensor(Kind.CONSTANT, Type.INT48, (1,), [(30 << 32) + (1 << 30)])
     no = Tensor(Kind.CONSTANT, Type.BOOL, shape, [0])
@@ -348,7 +350,7 @@ def nested(op: Op, entries: int, which: int = 0) -> Case:
         Op.MATMUL: [one],
         Op.TRANSPOSE_CONV2D: [one, bias],
         Op.GATHER: [index],
-        Op.SCATTER: [index, one],
+        Op.SCATTER: [one, index] if which == 2 else [index, one],
         Op.RESCALE: [scale],
         Op.SELECT: [no, x] if which == 2 else [x, x],
         Op.TABLE: [table],
@@ -381,6 +383,12 @@ def nested(op: Op, entries: int, which: int = 0) -> Case:
         *((op, 1) for op in BINARY),
         (Op.SELECT, 1),
         (Op.SELECT, 2),
+        (Op.CONV2D, 1),
+        (Op.CONV3D, 1),
+        (Op.DEPTHWISE_CONV2D, 1),
+        (Op.MATMUL, 1),
+        (Op.TRANSPOSE_CONV2D, 1),
+        (Op.SCATTER, 2),
     ],
     ids=lambda value: value.name if isinstance(value, Op) else str(value),
 )

@@ -22,6 +22,7 @@ class Resize(Operator):
     """An image with another number of rows and columns; bilinear results are scaled by both numerators."""
 
     opcode: ClassVar[Opcode] = Opcode.RESIZE
+    gathers: ClassVar[bool] = True
     reader: ClassVar[str] = "ResizeAttribute"
     schema: ClassVar[tuple[tuple[str, str], ...]] = (("Mode", "u32"),)
 
