@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from functools import cache
 
@@ -60,6 +61,16 @@ def test_attacks__every_row_names_tests_that_exist(id: str) -> None:
         assert (ROOT / path).is_file(), f"{id}: {path} does not exist"
         if function:
             assert function in functions_of(path), f"{id}: {path} has no {function}"
+
+
+def test_readme__gas__is_what_is_committed() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "gas.json").read_text("utf8"))["rows"]
+    gas = {row["action"]: row["gas"] for row in measured}
+    text = (ROOT / "README.md").read_text("utf8").split("## What it costs")[1].split("\n## ")[0]
+    told = re.findall(r"^\| (.+?) \| ([\d,.]+) \|", text, re.MULTILINE)
+    assert len(told) > 10
+    for action, number in told:
+        assert f"{gas[action]:,}" == number, action
 
 
 def test_functions_of__sees_what_is_not_there() -> None:
