@@ -31,11 +31,11 @@ STEP_SECONDS = 600
 LEAST_KILLED = 0.9
 
 CONTRACTS = {
-    "Operators": ("operators*", "settlement_refund", "permissions"),
-    "Escrow": ("escrow*", "permissions"),
-    "Settlement": ("settlement_*", "permissions", "vectors"),
-    "Disputes": ("disputes_*", "vectors"),
-    "Omissions": ("omissions*",),
+    "Operators": ("operators*", "settlement_refund", "permissions", "reentrancy"),
+    "Escrow": ("escrow*", "permissions", "reentrancy"),
+    "Settlement": ("settlement_*", "permissions", "vectors", "reentrancy"),
+    "Disputes": ("disputes_*", "vectors", "reentrancy"),
+    "Omissions": ("omissions*", "reentrancy"),
     "Models": ("models", "quarantine*", "permissions"),
     "Parameters": ("parameters*", "governance", "permissions"),
 }

@@ -33,8 +33,10 @@ class _Convolution(Operator):
         source.operands(5)
         rank = self.space + 2
         operand = source.tensor(0, DType.INT8, DType.INT16, rank=rank)
-        # Not the extension with weights of 4 bits: the reference model gives no results to hold it against.
-        weight = source.tensor(1, DType.INT8, rank=rank)
+        narrow = (DType.INT4,) if operand.dtype is DType.INT8 else ()
+        weight = source.tensor(1, DType.INT8, *narrow, rank=rank)
+        if weight.dtype is DType.INT4 and weight.values is not None:
+            source.require(bool((weight.values >= -7).all()), "INT4 ends at -7")
         target = DType.INT32 if operand.dtype is DType.INT8 else DType.INT48
         bias = source.tensor(2, target, rank=1)
         source.require(source.attributes["AccType"] == target, f"the accumulator must be {target.name}")
