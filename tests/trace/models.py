@@ -860,5 +860,5 @@ def altered(engine: Engine, inputs: list[Any], random: np.random.Generator) -> t
     descriptor = program.slots[slot]
     element = int(random.choice((0, descriptor.count - 1, random.integers(descriptor.count))))
     right = int(engine.run(inputs)[0].tensors[slot].reshape(-1)[element])
-    value = descriptor.dtype.wrap(right + int(random.choice((1, -1, 77))))
+    value = descriptor.dtype.wrap(right ^ (1 << int(random.integers(descriptor.dtype.bits))))
     return engine.run(inputs, alter=Alteration(slot, element, value))[0], Alteration(slot, element, value)
