@@ -12,19 +12,28 @@ from typing import Any, Final
 
 from onus.chain import ContractReverted
 from onus.client import Onus
-from onus.protocol import BatchStatus, FaultKind, OnusError, Opening
+from onus.protocol import BatchStatus, DemandKind, FaultKind, OnusError, Opening, Position
 from onus.store import SeenStage
-from onus.trace import Alteration, PositionError, Program, Trace, element_evidence, evidence, find_fault
+from onus.trace import (
+    Alteration,
+    PositionError,
+    Program,
+    Trace,
+    element_evidence,
+    evidence,
+    find_fault,
+    witness_of,
+)
 from onus.watcher import Watcher
 from scripts.build import load
-from scripts.drill.field import ACCUSER, WATCHER, Committed, Field
+from scripts.drill.field import ACCUSER, WATCHER, Committed, Field, most_demands
+from scripts.drill.withholder import KINDS, Withholder, random_position
 
 __all__ = [
     "Drill",
     "DrillError",
     "Move",
     "Round",
-    "WithholdingNotSupported",
     "another_value",
     "random_alteration",
     "summary",
@@ -33,17 +42,12 @@ __all__ = [
 _RECEIPTS: Final = 4
 _MOST_STEPS: Final = 200
 _ACCUSATIONS: Final = 8
+_IDLE_STEPS: Final = 3
+_NAMES_NO_TENSOR: Final = (DemandKind.RECEIPT, DemandKind.REQUEST, DemandKind.TRACE_NODES)
 
 
 class DrillError(OnusError):
     """A drill cannot be held."""
-
-
-class WithholdingNotSupported(DrillError):
-    """A drill does not play an operator that answers forced reveals only."""
-
-    def __init__(self) -> None:
-        super().__init__("a drill does not play an operator that withholds yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Round:
         slot: of the element that was proven wrong.
         element: its row-major index.
         slashed: what the operator lost, in token base units.
+        earned: what it got of lost bonds, in token base units.
+        demands: what was demanded, in this order.
         moves: transactions after the commit.
     """
 
@@ -83,6 +89,8 @@ class Round:
     slot: int | None = None
     element: int | None = None
     slashed: int = 0
+    earned: int = 0
+    demands: list[Position] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
 
     @property
@@ -106,6 +114,11 @@ class Round:
             "slot": self.slot,
             "element": self.element,
             "slashed": str(self.slashed),
+            "earned": str(self.earned),
+            "demands": [
+                {"kind": each.kind.name, "slot": each.slot, "level": each.level, "index": each.index}
+                for each in self.demands
+            ],
             "rounds": self.rounds,
             "gas": self.gas,
             "transactions": [
@@ -173,69 +186,90 @@ class Drill:
         """Another value for an element; raises `PositionError`."""
         return another_value(self.program, self.honest, slot, element, self._choose)
 
-    def altered(self, alteration: Alteration) -> Round:
+    def altered(self, alteration: Alteration, *, withholds: bool = False) -> Round:
         """One receipt of a batch has an altered trace; what follows from it in the trace is consistent.
 
         Won if the watcher finds it at the altered element, and the contract takes the operator's stake.
+
+        Args:
+            alteration: what is altered.
+            withholds: the operator serves nothing, but answers what is demanded. The watcher is told the leaf
+                and nothing else, and may not demand more than the model declares.
         """
         wrong = self._engine.run_encoded([self._data], alter=alteration)[0]
         with self._field.round():
-            committed, leaf = self._commit(wrong)
+            committed, leaf = self._commit(wrong, serves=not withholds)
             outcome = Round(alteration, leaf)
             before = self._stake()
             with self._watcher(committed) as watcher:
-                self._step(watcher, committed)
+                if withholds:
+                    self._press(watcher, committed, leaf)
+                else:
+                    self._step(watcher, committed)
                 accused = watcher.store.challenges()
                 verdicts = watcher.store.verdicts(committed.batch_id)
-            outcome.moves = self._moves(committed)
+            self._record(outcome, committed)
             outcome.slashed = before - self._stake()
-            status = self._status(committed)
             if accused:
-                found = verdicts[leaf]
-                outcome.slot, outcome.element, outcome.verdict = found.slot, found.element, accused[0].note
+                outcome.verdict = accused[0].note
             else:
                 outcome.verdict = "; ".join(dict.fromkeys(str(each.kind) for each in verdicts)) or "unseen"
             expected = committed.batch.header.count * committed.batch.header.stake
             floor = self._field.world.manifest.first_params.min_batch_stake
             outcome.won = (
-                status is BatchStatus.FAULTY
+                self._status(committed) is BatchStatus.FAULTY
                 and (outcome.slot, outcome.element) == (alteration.slot, alteration.element)
                 and outcome.slashed == max(expected, floor)
+                and outcome.rounds == len(outcome.demands) <= most_demands(self.program.manifest)
             )
             return outcome
 
-    def unaltered(self) -> Round:
+    def unaltered(self, *, withholds: bool = False) -> Round:
         """The batch is right, and is accused all the same.
 
-        Won if the watcher finds nothing, no accusation is accepted, the batch becomes final and the operator
-        keeps its stake.
+        Won if the watcher finds nothing, no accusation is accepted, the batch becomes final, and the operator
+        keeps its stake and gets its share of the accuser's bond.
+
+        Args:
+            withholds: the operator serves nothing; the accuser demands whatever there is, and is answered.
         """
         with self._field.round():
-            committed, leaf = self._commit(self.honest)
+            committed, leaf = self._commit(self.honest, serves=not withholds)
             outcome = Round(None, leaf)
             before = self._stake()
+            expected = SeenStage.WITHHELD if withholds else SeenStage.SOUND
             with self._watcher(committed) as watcher:
                 self._step(watcher, committed)
                 seen = watcher.store.batch(committed.batch_id)
-                is_quiet = seen.stage is SeenStage.SOUND and not watcher.store.challenges()
-            accepted = self._accuse(committed, leaf)
+                is_quiet = seen.stage is expected and not watcher.store.challenges()
+            free = self._free()
+            accepted = self._accuse(committed, leaf, withholds=withholds)
+            outcome.earned = self._free() - free
             self._finalize(committed)
-            outcome.moves = self._moves(committed)
+            self._record(outcome, committed)
             outcome.slashed = before - self._stake()
             is_final = self._status(committed) is BatchStatus.FINAL
-            outcome.won = is_quiet and not accepted and is_final and outcome.slashed == 0
+            params = self._field.world.manifest.first_params
+            outcome.won = (
+                is_quiet
+                and not accepted
+                and is_final
+                and outcome.slashed == 0
+                and outcome.rounds == len(outcome.demands)
+                and outcome.earned == params.challenge_bond // 2 * outcome.rounds // params.max_demands
+            )
             outcome.verdict = (
-                f"{'sound' if is_quiet else 'accused by the watcher'}, "
+                f"{seen.stage if is_quiet else 'accused by the watcher'}, "
                 f"{accepted} of {_ACCUSATIONS} accusations accepted, {'final' if is_final else 'not final'}"
             )
             return outcome
 
     # ---- parts of a round --------------------------------------------------------------------------------
 
-    def _commit(self, accused: Trace) -> tuple[Committed, int]:
+    def _commit(self, accused: Trace, *, serves: bool) -> tuple[Committed, int]:
         leaf = self._choose.randrange(_RECEIPTS)
         traces = [accused if index == leaf else self.honest for index in range(_RECEIPTS)]
-        return self._field.commit([self._data] * _RECEIPTS, traces), leaf
+        return self._field.commit([self._data] * _RECEIPTS, traces, serves=serves), leaf
 
     @contextmanager
     def _watcher(self, committed: Committed) -> Iterator[Watcher]:
@@ -264,13 +298,30 @@ class Drill:
             self._field.chain.advance(1)
         raise DrillError(f"the watcher did not come to an end within {_MOST_STEPS} steps")
 
-    def _accuse(self, committed: Committed, leaf: int) -> int:
+    def _press(self, watcher: Watcher, committed: Committed, leaf: int) -> None:
+        """Both sides move, from a leaf's index on, until the batch is decided or neither has a move left."""
+        operator, idle = Withholder(self._field, committed), 0
+        watcher.step()
+        watcher.suspect(committed.batch_id, leaf)
+        for _ in range(_MOST_STEPS):
+            moved = bool(watcher.step().moved)
+            answered = operator.answer()
+            idle = 0 if moved or answered else idle + 1
+            # Opening a place changes no record, so one idle step means nothing.
+            if idle == _IDLE_STEPS or self._status(committed).is_decided:
+                return
+            self._field.chain.advance(1)
+        raise DrillError(f"the dispute did not come to an end within {_MOST_STEPS} steps")
+
+    def _accuse(self, committed: Committed, leaf: int, *, withholds: bool) -> int:
         """A challenge of an honest receipt, with whatever might pass for evidence; how much was accepted."""
         accuser, header = self._field.client(ACCUSER), committed.batch.header
         opening = Opening(leaf_index=leaf, salt=secrets.token_bytes(32))
         accuser.disputes.challenge(header, opening)
         self._field.chain.advance(1)
         accuser.disputes.open(header, opening)
+        if withholds:
+            self._demand(accuser, committed, opening)
         accepted = sum(
             self._is_accepted(accuser, committed, opening, self._false_evidence())
             for _ in range(_ACCUSATIONS)
@@ -281,6 +332,24 @@ class Drill:
         self._field.chain.advance_to(deadline)
         accuser.disputes.timeout(header, key)
         return accepted
+
+    def _demand(self, accuser: Onus, committed: Committed, opening: Opening) -> None:
+        """Demands something of every kind, and then anything, each of which the operator answers."""
+        operator, known = Withholder(self._field, committed), set[Position]()
+        most = self._field.world.manifest.first_params.max_demands
+        wanted = self._choose.randint(len(KINDS), most)
+        kinds = self._choose.sample(KINDS, len(KINDS)) + self._choose.choices(KINDS, k=_MOST_STEPS)
+        for kind in kinds:
+            position = random_position(self.program, kind, self._choose)
+            if len(known) == wanted:
+                return
+            # What does not exist, or was revealed, cannot be demanded.
+            if position is None or position in known:
+                continue
+            known.add(position)
+            witness = None if kind in _NAMES_NO_TENSOR else witness_of(self.program, position.slot)
+            accuser.disputes.demand(committed.batch.header, opening, position, witness)
+            operator.answer()
 
     def _is_accepted(self, accuser: Onus, committed: Committed, opening: Opening, shown: bytes) -> bool:
         try:
@@ -323,6 +392,19 @@ class Drill:
     def _stake(self) -> int:
         return self._field.reader.operators.state_of(self._field.operator).stake
 
+    def _free(self) -> int:
+        """The operator's free balance, in token base units."""
+        return self._field.reader.escrow.free_balance_of(self._field.operator)
+
+    def _record(self, outcome: Round, committed: Committed) -> None:
+        """What the chain says of a dispute."""
+        disputes, number = self._field.reader.disputes, committed.number
+        outcome.moves = self._moves(committed)
+        demanded = disputes.Demanded.logs(from_block=number, batch_id=committed.batch_id)
+        outcome.demands = [each.event.position for each in demanded]
+        for proven in disputes.FaultProven.logs(from_block=number, batch_id=committed.batch_id):
+            outcome.slot, outcome.element = proven.event.slot, proven.event.element
+
     def _moves(self, committed: Committed) -> list[Move]:
         rpc, world = self._field.reader.rpc, self._field.world
         moves = []
@@ -348,5 +430,9 @@ def _functions() -> Mapping[str, str]:
 def summary(rounds: Sequence[Round]) -> str:
     """A line."""
     won = sum(each.won for each in rounds)
-    most = max((each.gas for each in rounds), default=0)
-    return f"the honest side won {won} of {len(rounds)} rounds; the dearest cost {most:,} gas altogether"
+    gas = max((each.gas for each in rounds), default=0)
+    demands = max((len(each.demands) for each in rounds), default=0)
+    return (
+        f"the honest side won {won} of {len(rounds)} rounds; "
+        f"at most {demands} demands, the dearest cost {gas:,} gas altogether"
+    )
