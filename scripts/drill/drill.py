@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 import random
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from onus.chain import ContractReverted
 from onus.client import Onus
@@ -16,7 +15,6 @@ from onus.protocol import BatchStatus, DemandKind, FaultKind, OnusError, Opening
 from onus.store import SeenStage
 from onus.trace import (
     Alteration,
-    PositionError,
     Program,
     Trace,
     element_evidence,
@@ -26,17 +24,14 @@ from onus.trace import (
 )
 from onus.watcher import Watcher
 from scripts.build import load
+from scripts.drill.alterations import another_value, random_alteration
 from scripts.drill.field import ACCUSER, WATCHER, Committed, Field, most_demands
+from scripts.drill.rounds import Move, Round
 from scripts.drill.withholder import KINDS, Withholder, random_position
 
 __all__ = [
     "Drill",
     "DrillError",
-    "Move",
-    "Round",
-    "another_value",
-    "random_alteration",
-    "summary",
 ]
 
 _RECEIPTS: Final = 4
@@ -48,111 +43,6 @@ _NAMES_NO_TENSOR: Final = (DemandKind.RECEIPT, DemandKind.REQUEST, DemandKind.TR
 
 class DrillError(OnusError):
     """A drill cannot be held."""
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One transaction.
-
-    Attributes:
-        sender: who.
-        function: of which contract, `Contract.function`.
-        gas: of the whole transaction.
-    """
-
-    sender: str
-    function: str
-    gas: int
-
-
-@dataclass(slots=True)
-class Round:
-    """What came of one round.
-
-    Attributes:
-        alteration: what was altered; None if the trace was honest.
-        leaf: the receipt concerned.
-        won: whether the honest side won: the watcher if something was altered, otherwise the operator.
-        verdict: what happened, in words.
-        slot: of the element that was proven wrong.
-        element: its row-major index.
-        slashed: what the operator lost, in token base units.
-        earned: what it got of lost bonds, in token base units.
-        demands: what was demanded, in this order.
-        moves: transactions after the commit.
-    """
-
-    alteration: Alteration | None
-    leaf: int
-    won: bool = False
-    verdict: str = ""
-    slot: int | None = None
-    element: int | None = None
-    slashed: int = 0
-    earned: int = 0
-    demands: list[Position] = field(default_factory=list)
-    moves: list[Move] = field(default_factory=list)
-
-    @property
-    def gas(self) -> int:
-        """Of all transactions of the dispute."""
-        return sum(move.gas for move in self.moves)
-
-    @property
-    def rounds(self) -> int:
-        """Demands that the operator answered."""
-        return sum(move.function.startswith("Disputes.reveal") for move in self.moves)
-
-    def to_json(self) -> dict[str, Any]:
-        """For machines; amounts are decimal text."""
-        altered = self.alteration
-        return {
-            "altered": altered and {"slot": altered.slot, "element": altered.element, "value": altered.value},
-            "leaf": self.leaf,
-            "won": self.won,
-            "verdict": self.verdict,
-            "slot": self.slot,
-            "element": self.element,
-            "slashed": str(self.slashed),
-            "earned": str(self.earned),
-            "demands": [
-                {"kind": each.kind.name, "slot": each.slot, "level": each.level, "index": each.index}
-                for each in self.demands
-            ],
-            "rounds": self.rounds,
-            "gas": self.gas,
-            "transactions": [
-                {"sender": move.sender, "function": move.function, "gas": move.gas} for move in self.moves
-            ],
-        }
-
-
-def random_alteration(program: Program, honest: Trace, choose: random.Random) -> Alteration:
-    """An element of any slot that an operator makes, with another value than the honest one."""
-    slot = choose.randrange(len(program.inputs), len(program.slots))
-    count = program.slots[slot].count
-    # Ends and the last, partial chunk as often as anything else.
-    element = choose.choice((0, count - 1, max(0, count - 1 - choose.randrange(32)), choose.randrange(count)))
-    return another_value(program, honest, slot, element, choose)
-
-
-def another_value(
-    program: Program, honest: Trace, slot: int, element: int, choose: random.Random
-) -> Alteration:
-    """Another value for an element: one more or less, an end of the type, or any.
-
-    Raises:
-        PositionError: there is no such element, or no operator makes it.
-    """
-    descriptor = program.producer(slot).output
-    if not 0 <= element < descriptor.count:
-        raise PositionError("element", element, descriptor.count)
-    dtype, value = descriptor.dtype, int(honest.tensors[slot].reshape(-1)[element])
-    candidates = [
-        *(dtype.wrap(value + 1), dtype.wrap(value - 1)),
-        *(dtype.minimum, dtype.maximum, choose.randint(dtype.minimum, dtype.maximum)),
-    ]
-    return Alteration(slot, element, choose.choice([each for each in candidates if each != value]))
 
 
 class Drill:
@@ -425,14 +315,3 @@ def _functions() -> Mapping[str, str]:
         for name in ("Disputes", "Settlement")
         for signature, selector in artifacts[name].selectors.items()
     }
-
-
-def summary(rounds: Sequence[Round]) -> str:
-    """A line."""
-    won = sum(each.won for each in rounds)
-    gas = max((each.gas for each in rounds), default=0)
-    demands = max((len(each.demands) for each in rounds), default=0)
-    return (
-        f"the honest side won {won} of {len(rounds)} rounds; "
-        f"at most {demands} demands, the dearest cost {gas:,} gas altogether"
-    )
