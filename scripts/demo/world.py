@@ -17,7 +17,7 @@ from onus.chain.deploy import Terms, deploy
 from onus.client import Onus
 from onus.library import Library
 from onus.operator import CommitPolicy, Executor, Node, Offer
-from onus.protocol import Address, InferenceMode, ModelId, ModelSpec, preset, to_address
+from onus.protocol import Address, InferenceMode, ModelId, ModelSpec, Preset, preset, to_address
 from onus.watcher import Sampling, Watcher
 from scripts.anvil import CHAIN_ID, Anvil
 from scripts.build import Artifact
@@ -74,11 +74,17 @@ class World:
 
     @classmethod
     def deploy(
-        cls, chain: Anvil, folder: Path, artifacts: dict[str, Artifact], *, say: Callable[[str], None]
+        cls,
+        chain: Anvil,
+        folder: Path,
+        artifacts: dict[str, Artifact],
+        *,
+        say: Callable[[str], None],
+        start: Preset | None = None,
     ) -> World:
-        """Deploys as `scripts/deploy.py` does, with the local parameter set."""
+        """Deploys as `scripts/deploy.py` does, with the local parameter set if no other is given."""
         signers = {name: LocalSigner.from_key(chain.accounts[at].key) for at, name in enumerate(NAMES)}
-        start = preset("local-demo")
+        start = start or preset("local-demo")
         terms = Terms(
             chain_id=CHAIN_ID,
             name="local-demo",

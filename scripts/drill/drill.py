@@ -5,141 +5,44 @@ from __future__ import annotations
 import itertools
 import random
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from onus.chain import ContractReverted
 from onus.client import Onus
-from onus.protocol import BatchStatus, FaultKind, OnusError, Opening
+from onus.protocol import BatchStatus, DemandKind, FaultKind, OnusError, Opening, Position
 from onus.store import SeenStage
-from onus.trace import Alteration, PositionError, Program, Trace, element_evidence, evidence, find_fault
+from onus.trace import (
+    Alteration,
+    Program,
+    Trace,
+    element_evidence,
+    evidence,
+    find_fault,
+    witness_of,
+)
 from onus.watcher import Watcher
 from scripts.build import load
-from scripts.drill.field import ACCUSER, WATCHER, Committed, Field
+from scripts.drill.alterations import another_value, random_alteration
+from scripts.drill.field import ACCUSER, WATCHER, Committed, Field, most_demands
+from scripts.drill.rounds import Move, Round
+from scripts.drill.withholder import KINDS, Withholder, random_position
 
 __all__ = [
     "Drill",
     "DrillError",
-    "Move",
-    "Round",
-    "WithholdingNotSupported",
-    "another_value",
-    "random_alteration",
-    "summary",
 ]
 
 _RECEIPTS: Final = 4
 _MOST_STEPS: Final = 200
 _ACCUSATIONS: Final = 8
+_IDLE_STEPS: Final = 3
+_NAMES_NO_TENSOR: Final = (DemandKind.RECEIPT, DemandKind.REQUEST, DemandKind.TRACE_NODES)
 
 
 class DrillError(OnusError):
     """A drill cannot be held."""
-
-
-class WithholdingNotSupported(DrillError):
-    """A drill does not play an operator that answers forced reveals only."""
-
-    def __init__(self) -> None:
-        super().__init__("a drill does not play an operator that withholds yet")
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One transaction.
-
-    Attributes:
-        sender: who.
-        function: of which contract, `Contract.function`.
-        gas: of the whole transaction.
-    """
-
-    sender: str
-    function: str
-    gas: int
-
-
-@dataclass(slots=True)
-class Round:
-    """What came of one round.
-
-    Attributes:
-        alteration: what was altered; None if the trace was honest.
-        leaf: the receipt concerned.
-        won: whether the honest side won: the watcher if something was altered, otherwise the operator.
-        verdict: what happened, in words.
-        slot: of the element that was proven wrong.
-        element: its row-major index.
-        slashed: what the operator lost, in token base units.
-        moves: transactions after the commit.
-    """
-
-    alteration: Alteration | None
-    leaf: int
-    won: bool = False
-    verdict: str = ""
-    slot: int | None = None
-    element: int | None = None
-    slashed: int = 0
-    moves: list[Move] = field(default_factory=list)
-
-    @property
-    def gas(self) -> int:
-        """Of all transactions of the dispute."""
-        return sum(move.gas for move in self.moves)
-
-    @property
-    def rounds(self) -> int:
-        """Demands that the operator answered."""
-        return sum(move.function.startswith("Disputes.reveal") for move in self.moves)
-
-    def to_json(self) -> dict[str, Any]:
-        """For machines; amounts are decimal text."""
-        altered = self.alteration
-        return {
-            "altered": altered and {"slot": altered.slot, "element": altered.element, "value": altered.value},
-            "leaf": self.leaf,
-            "won": self.won,
-            "verdict": self.verdict,
-            "slot": self.slot,
-            "element": self.element,
-            "slashed": str(self.slashed),
-            "rounds": self.rounds,
-            "gas": self.gas,
-            "transactions": [
-                {"sender": move.sender, "function": move.function, "gas": move.gas} for move in self.moves
-            ],
-        }
-
-
-def random_alteration(program: Program, honest: Trace, choose: random.Random) -> Alteration:
-    """An element of any slot that an operator makes, with another value than the honest one."""
-    slot = choose.randrange(len(program.inputs), len(program.slots))
-    count = program.slots[slot].count
-    # Ends and the last, partial chunk as often as anything else.
-    element = choose.choice((0, count - 1, max(0, count - 1 - choose.randrange(32)), choose.randrange(count)))
-    return another_value(program, honest, slot, element, choose)
-
-
-def another_value(
-    program: Program, honest: Trace, slot: int, element: int, choose: random.Random
-) -> Alteration:
-    """Another value for an element: one more or less, an end of the type, or any.
-
-    Raises:
-        PositionError: there is no such element, or no operator makes it.
-    """
-    descriptor = program.producer(slot).output
-    if not 0 <= element < descriptor.count:
-        raise PositionError("element", element, descriptor.count)
-    dtype, value = descriptor.dtype, int(honest.tensors[slot].reshape(-1)[element])
-    candidates = [
-        *(dtype.wrap(value + 1), dtype.wrap(value - 1)),
-        *(dtype.minimum, dtype.maximum, choose.randint(dtype.minimum, dtype.maximum)),
-    ]
-    return Alteration(slot, element, choose.choice([each for each in candidates if each != value]))
 
 
 class Drill:
@@ -173,69 +76,90 @@ class Drill:
         """Another value for an element; raises `PositionError`."""
         return another_value(self.program, self.honest, slot, element, self._choose)
 
-    def altered(self, alteration: Alteration) -> Round:
+    def altered(self, alteration: Alteration, *, withholds: bool = False) -> Round:
         """One receipt of a batch has an altered trace; what follows from it in the trace is consistent.
 
         Won if the watcher finds it at the altered element, and the contract takes the operator's stake.
+
+        Args:
+            alteration: what is altered.
+            withholds: the operator serves nothing, but answers what is demanded. The watcher is told the leaf
+                and nothing else, and may not demand more than the model declares.
         """
         wrong = self._engine.run_encoded([self._data], alter=alteration)[0]
         with self._field.round():
-            committed, leaf = self._commit(wrong)
+            committed, leaf = self._commit(wrong, serves=not withholds)
             outcome = Round(alteration, leaf)
             before = self._stake()
             with self._watcher(committed) as watcher:
-                self._step(watcher, committed)
+                if withholds:
+                    self._press(watcher, committed, leaf)
+                else:
+                    self._step(watcher, committed)
                 accused = watcher.store.challenges()
                 verdicts = watcher.store.verdicts(committed.batch_id)
-            outcome.moves = self._moves(committed)
+            self._record(outcome, committed)
             outcome.slashed = before - self._stake()
-            status = self._status(committed)
             if accused:
-                found = verdicts[leaf]
-                outcome.slot, outcome.element, outcome.verdict = found.slot, found.element, accused[0].note
+                outcome.verdict = accused[0].note
             else:
                 outcome.verdict = "; ".join(dict.fromkeys(str(each.kind) for each in verdicts)) or "unseen"
             expected = committed.batch.header.count * committed.batch.header.stake
             floor = self._field.world.manifest.first_params.min_batch_stake
             outcome.won = (
-                status is BatchStatus.FAULTY
+                self._status(committed) is BatchStatus.FAULTY
                 and (outcome.slot, outcome.element) == (alteration.slot, alteration.element)
                 and outcome.slashed == max(expected, floor)
+                and outcome.rounds == len(outcome.demands) <= most_demands(self.program.manifest)
             )
             return outcome
 
-    def unaltered(self) -> Round:
+    def unaltered(self, *, withholds: bool = False) -> Round:
         """The batch is right, and is accused all the same.
 
-        Won if the watcher finds nothing, no accusation is accepted, the batch becomes final and the operator
-        keeps its stake.
+        Won if the watcher finds nothing, no accusation is accepted, the batch becomes final, and the operator
+        keeps its stake and gets its share of the accuser's bond.
+
+        Args:
+            withholds: the operator serves nothing; the accuser demands whatever there is, and is answered.
         """
         with self._field.round():
-            committed, leaf = self._commit(self.honest)
+            committed, leaf = self._commit(self.honest, serves=not withholds)
             outcome = Round(None, leaf)
             before = self._stake()
+            expected = SeenStage.WITHHELD if withholds else SeenStage.SOUND
             with self._watcher(committed) as watcher:
                 self._step(watcher, committed)
                 seen = watcher.store.batch(committed.batch_id)
-                is_quiet = seen.stage is SeenStage.SOUND and not watcher.store.challenges()
-            accepted = self._accuse(committed, leaf)
+                is_quiet = seen.stage is expected and not watcher.store.challenges()
+            free = self._free()
+            accepted = self._accuse(committed, leaf, withholds=withholds)
+            outcome.earned = self._free() - free
             self._finalize(committed)
-            outcome.moves = self._moves(committed)
+            self._record(outcome, committed)
             outcome.slashed = before - self._stake()
             is_final = self._status(committed) is BatchStatus.FINAL
-            outcome.won = is_quiet and not accepted and is_final and outcome.slashed == 0
+            params = self._field.world.manifest.first_params
+            outcome.won = (
+                is_quiet
+                and not accepted
+                and is_final
+                and outcome.slashed == 0
+                and outcome.rounds == len(outcome.demands)
+                and outcome.earned == params.challenge_bond // 2 * outcome.rounds // params.max_demands
+            )
             outcome.verdict = (
-                f"{'sound' if is_quiet else 'accused by the watcher'}, "
+                f"{seen.stage if is_quiet else 'accused by the watcher'}, "
                 f"{accepted} of {_ACCUSATIONS} accusations accepted, {'final' if is_final else 'not final'}"
             )
             return outcome
 
     # ---- parts of a round --------------------------------------------------------------------------------
 
-    def _commit(self, accused: Trace) -> tuple[Committed, int]:
+    def _commit(self, accused: Trace, *, serves: bool) -> tuple[Committed, int]:
         leaf = self._choose.randrange(_RECEIPTS)
         traces = [accused if index == leaf else self.honest for index in range(_RECEIPTS)]
-        return self._field.commit([self._data] * _RECEIPTS, traces), leaf
+        return self._field.commit([self._data] * _RECEIPTS, traces, serves=serves), leaf
 
     @contextmanager
     def _watcher(self, committed: Committed) -> Iterator[Watcher]:
@@ -264,13 +188,30 @@ class Drill:
             self._field.chain.advance(1)
         raise DrillError(f"the watcher did not come to an end within {_MOST_STEPS} steps")
 
-    def _accuse(self, committed: Committed, leaf: int) -> int:
+    def _press(self, watcher: Watcher, committed: Committed, leaf: int) -> None:
+        """Both sides move, from a leaf's index on, until the batch is decided or neither has a move left."""
+        operator, idle = Withholder(self._field, committed), 0
+        watcher.step()
+        watcher.suspect(committed.batch_id, leaf)
+        for _ in range(_MOST_STEPS):
+            moved = bool(watcher.step().moved)
+            answered = operator.answer()
+            idle = 0 if moved or answered else idle + 1
+            # Opening a place changes no record, so one idle step means nothing.
+            if idle == _IDLE_STEPS or self._status(committed).is_decided:
+                return
+            self._field.chain.advance(1)
+        raise DrillError(f"the dispute did not come to an end within {_MOST_STEPS} steps")
+
+    def _accuse(self, committed: Committed, leaf: int, *, withholds: bool) -> int:
         """A challenge of an honest receipt, with whatever might pass for evidence; how much was accepted."""
         accuser, header = self._field.client(ACCUSER), committed.batch.header
         opening = Opening(leaf_index=leaf, salt=secrets.token_bytes(32))
         accuser.disputes.challenge(header, opening)
         self._field.chain.advance(1)
         accuser.disputes.open(header, opening)
+        if withholds:
+            self._demand(accuser, committed, opening)
         accepted = sum(
             self._is_accepted(accuser, committed, opening, self._false_evidence())
             for _ in range(_ACCUSATIONS)
@@ -281,6 +222,24 @@ class Drill:
         self._field.chain.advance_to(deadline)
         accuser.disputes.timeout(header, key)
         return accepted
+
+    def _demand(self, accuser: Onus, committed: Committed, opening: Opening) -> None:
+        """Demands something of every kind, and then anything, each of which the operator answers."""
+        operator, known = Withholder(self._field, committed), set[Position]()
+        most = self._field.world.manifest.first_params.max_demands
+        wanted = self._choose.randint(len(KINDS), most)
+        kinds = self._choose.sample(KINDS, len(KINDS)) + self._choose.choices(KINDS, k=_MOST_STEPS)
+        for kind in kinds:
+            position = random_position(self.program, kind, self._choose)
+            if len(known) == wanted:
+                return
+            # What does not exist, or was revealed, cannot be demanded.
+            if position is None or position in known:
+                continue
+            known.add(position)
+            witness = None if kind in _NAMES_NO_TENSOR else witness_of(self.program, position.slot)
+            accuser.disputes.demand(committed.batch.header, opening, position, witness)
+            operator.answer()
 
     def _is_accepted(self, accuser: Onus, committed: Committed, opening: Opening, shown: bytes) -> bool:
         try:
@@ -323,6 +282,19 @@ class Drill:
     def _stake(self) -> int:
         return self._field.reader.operators.state_of(self._field.operator).stake
 
+    def _free(self) -> int:
+        """The operator's free balance, in token base units."""
+        return self._field.reader.escrow.free_balance_of(self._field.operator)
+
+    def _record(self, outcome: Round, committed: Committed) -> None:
+        """What the chain says of a dispute."""
+        disputes, number = self._field.reader.disputes, committed.number
+        outcome.moves = self._moves(committed)
+        demanded = disputes.Demanded.logs(from_block=number, batch_id=committed.batch_id)
+        outcome.demands = [each.event.position for each in demanded]
+        for proven in disputes.FaultProven.logs(from_block=number, batch_id=committed.batch_id):
+            outcome.slot, outcome.element = proven.event.slot, proven.event.element
+
     def _moves(self, committed: Committed) -> list[Move]:
         rpc, world = self._field.reader.rpc, self._field.world
         moves = []
@@ -343,10 +315,3 @@ def _functions() -> Mapping[str, str]:
         for name in ("Disputes", "Settlement")
         for signature, selector in artifacts[name].selectors.items()
     }
-
-
-def summary(rounds: Sequence[Round]) -> str:
-    """A line."""
-    won = sum(each.won for each in rounds)
-    most = max((each.gas for each in rounds), default=0)
-    return f"the honest side won {won} of {len(rounds)} rounds; the dearest cost {most:,} gas altogether"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +20,15 @@ from onus.protocol import (
     BatchId,
     Claim,
     InferenceMode,
+    Manifest,
     ModelId,
     ModelSpec,
+    Preset,
     Receipt,
     Request,
     Signed,
     Voucher,
+    preset,
 )
 from onus.trace import Trace
 from onus.watcher import DataWithheld, OperatorTrace
@@ -33,7 +36,7 @@ from scripts.anvil import Anvil
 from scripts.build import load
 from scripts.demo.world import DOLLAR, World
 
-__all__ = ["ACCUSER", "WATCHER", "Committed", "Field", "open_field"]
+__all__ = ["ACCUSER", "OPERATOR", "WATCHER", "Committed", "Field", "most_demands", "open_field", "preset_for"]
 
 FEE: Final = DOLLAR // 100
 STAKE: Final = 10 * DOLLAR
@@ -41,6 +44,8 @@ OPERATOR: Final = "operator A"
 PAYER: Final = "payer 1"
 ACCUSER: Final = "payer 2"
 WATCHER: Final = "watcher"
+_PAGE: Final = 8 * 1024
+"""Bytes of input that one answer reveals at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,15 @@ class Committed:
     Attributes:
         batch_id: its id.
         batch: header, claims, receipts.
+        requests: of each receipt.
+        traces: what the operator claims that they give.
         number: block of the commit.
     """
 
     batch_id: BatchId
     batch: Batch
+    requests: tuple[Request, ...]
+    traces: tuple[Trace, ...]
     number: int
 
 
@@ -105,12 +114,13 @@ class Field:
             self.chain.request("evm_revert", snapshot)
             self._served.clear()
 
-    def commit(self, data: Sequence[bytes], traces: Sequence[Trace]) -> Committed:
+    def commit(self, data: Sequence[bytes], traces: Sequence[Trace], *, serves: bool = True) -> Committed:
         """The operator commits to executions, whatever they are.
 
         Args:
             data: inputs in committed form.
             traces: what is claimed that they give; the same number.
+            serves: whether anybody gets data and traces who asks the operator for them.
         """
         operator, payer = self.client(OPERATOR), self.client(PAYER)
         now, params = operator.now(), self.world.manifest.first_params
@@ -137,10 +147,12 @@ class Field:
         promise = Voucher(payer=self.world.address(PAYER), operator=self.operator, cumulative=len(data) * FEE)
         voucher = Signed.by(payer.require_signer(), promise, domain=payer.domain)
         mined = operator.settlement.commit(batch, [voucher])
-        inputs = tuple(split(each, self.model.input_sizes) for each in data)
-        batch_data = BatchData(batch=batch, requests=tuple(requests), inputs=inputs)
-        self._served[mined.value] = batch_data, tuple(traces)
-        return Committed(mined.value, batch, mined.block_number)
+        committed = Committed(mined.value, batch, tuple(requests), tuple(traces), mined.block_number)
+        if serves:
+            inputs = tuple(split(each, self.model.input_sizes) for each in data)
+            batch_data = BatchData(batch=batch, requests=committed.requests, inputs=inputs)
+            self._served[mined.value] = batch_data, committed.traces
+        return committed
 
     def _request(self, payer: Onus, data: bytes, nonce: int, now: int) -> Request:
         return Request(
@@ -173,6 +185,23 @@ class Field:
         return OperatorTrace.of(data, model=model, trace_root=receipt.trace_root)
 
 
+def most_demands(manifest: Manifest) -> int:
+    """What a dispute about a model of which nothing is served takes at most: as the contract counts it."""
+    return manifest.depth_budget + -(-manifest.input_bytes // _PAGE)
+
+
+def preset_for(manifest: Manifest) -> Preset:
+    """Clocks that no computation outlasts, as time is not waited for here; and room for any model."""
+    start = preset("op-stack")
+    pages = -(-manifest.input_bytes // _PAGE)
+    params = replace(
+        start.params,
+        max_demands=max(start.params.max_demands, most_demands(manifest)),
+        max_input_bytes=max(start.params.max_input_bytes, pages * _PAGE),
+    )
+    return Preset(params, start.bounds)
+
+
 @contextmanager
 def open_field(file: bytes, *, name: str = "drill") -> Iterator[Field]:
     """A chain with a model registered, an operator with stake, a payer and a watcher with money.
@@ -191,7 +220,8 @@ def open_field(file: bytes, *, name: str = "drill") -> Iterator[Field]:
         # Blocks come with transactions, and time when somebody waits for it.
         Anvil.start(block_seconds=None) as chain,
     ):
-        world = World.deploy(chain, Path(folder), artifacts, say=lambda _: None)
+        start = preset_for(program.manifest)
+        world = World.deploy(chain, Path(folder), artifacts, say=lambda _: None, start=start)
         try:
             params = world.manifest.first_params
             spec = ModelSpec(

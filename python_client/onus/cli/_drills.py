@@ -58,8 +58,6 @@ def run(
         OnusError: a file cannot be used, or there is no chain.
     """
     drills = _drills()
-    if withholds:
-        raise drills.WithholdingNotSupported
     content = read_bytes(file)
     program = compile_tosa(content)
     arrays, _ = read_inputs(program, inputs)
@@ -75,9 +73,10 @@ def run(
             drill = drills.Drill(field, encoded[0], seed=seed)
             for number in range(rounds):
                 if is_honest:
-                    ended = drill.unaltered()
+                    ended = drill.unaltered(withholds=withholds)
                 else:
-                    ended = drill.altered(drill.alteration(*place) if place else drill.random_alteration())
+                    made = drill.alteration(*place) if place else drill.random_alteration()
+                    ended = drill.altered(made, withholds=withholds)
                 done.append(ended)
                 if tell:
                     tell(_line(number + 1, rounds, ended))
@@ -94,6 +93,8 @@ def document(file: Path, rounds: Sequence[Round]) -> dict[str, Any]:
         "ok": all(each.won for each in rounds),
         "file": str(file),
         "won": sum(each.won for each in rounds),
+        "mostDemands": max(len(each.demands) for each in rounds),
+        "mostGas": max(each.gas for each in rounds),
         "rounds": [each.to_json() for each in rounds],
     }
 
@@ -103,7 +104,8 @@ def _line(number: int, total: int, ended: Round) -> str:
     moves = ", ".join(f"{move.function.partition('.')[2]} {move.gas:,}" for move in ended.moves)
     return (
         f"{number}/{total}  {winner}  {ended.verdict}\n"
-        f"{'':<6}{len(ended.moves)} transactions, {ended.rounds} reveals, {ended.gas:,} gas: {moves}"
+        f"{'':<6}{len(ended.moves)} transactions, {ended.rounds} of {len(ended.demands)} demands answered, "
+        f"{ended.gas:,} gas: {moves}"
     )
 
 
