@@ -65,10 +65,13 @@ def _outside(source: Source) -> Iterator[Position]:
     for position in source.ends():
         leaves = source.model.slots if position.kind is TRACE else _chunks(source, position.slot)
         if position.kind in reveals.RUNS:
-            beyond = -(-leaves // 64) * 64
+            run = 64 >> position.level
+            beyond = -(-leaves // run) * run
             yield from (replace(position, index=index) for index in (beyond, beyond + 64, MANY - 63))
-            yield from (replace(position, index=position.index + off) for off in (1, 32, 63))
-            yield from (replace(position, level=level) for level in (1, 6, 255))
+            yield from (
+                replace(position, index=position.index + off) for off in {1, run // 2, run - 1} if off % run
+            )
+            yield from (replace(position, level=level) for level in (7, 8, 255))
         else:
             width = reveals.real(leaves, position.level)
             # A padding node of the same level, where there is one, and what lies outside of the tree.
