@@ -31,13 +31,13 @@ STEP_SECONDS = 600
 LEAST_KILLED = 0.9
 
 CONTRACTS = {
-    "Operators": ("operators*", "settlement_refund", "permissions", "reentrancy"),
-    "Escrow": ("escrow*", "permissions", "reentrancy"),
-    "Settlement": ("settlement_*", "permissions", "vectors", "reentrancy"),
-    "Disputes": ("disputes_*", "vectors", "reentrancy"),
-    "Omissions": ("omissions*", "reentrancy"),
-    "Models": ("models", "quarantine*", "permissions"),
-    "Parameters": ("parameters*", "governance", "permissions"),
+    "Operators": ("operators*", "settlement_refund", "permissions", "reentrancy", "wiring"),
+    "Escrow": ("escrow*", "permissions", "reentrancy", "wiring"),
+    "Settlement": ("settlement_*", "permissions", "vectors", "reentrancy", "wiring"),
+    "Disputes": ("disputes_*", "vectors", "reentrancy", "wiring"),
+    "Omissions": ("omissions*", "reentrancy", "wiring"),
+    "Models": ("models", "quarantine*", "permissions", "wiring"),
+    "Parameters": ("parameters*", "governance", "permissions", "wiring"),
 }
 """Contracts that are changed, and the test files below tests/contracts that know them."""
 
