@@ -35,6 +35,7 @@ class Model:
         self.inputs: list[str] = []
         self.outputs: list[str] = []
         self.read: set[str] = set()
+        self.made_of: dict[str, tuple[str, ...]] = {}
 
     def _name(self, kind: str) -> str:
         return f"{kind}{len(self.shapes)}"
@@ -81,6 +82,7 @@ class Model:
         name = self._tensor(self._name("tensor"), shape, dtype)
         self._graph.addOperator(op, list(inputs), [name], attribute)
         self.read.update(inputs)
+        self.made_of[name] = tuple(inputs)
         return name
 
     def serialize(self) -> bytes:
@@ -474,8 +476,14 @@ class RandomModel:
                     self.model.output(name)
         # The last tensor, now and then others: inputs, the same twice, some that are read by others.
         outputs = [self.alive[-1], *(self._any() for _ in range(r.integers(0, 3)))]
-        # One of several inputs may lead nowhere else, and a model with such an input is refused.
-        for name in [*outputs, *(inputs if len(inputs) > 1 else [])]:
+        # An input may lead nowhere else, and a model with such an input is refused.
+        needed, behind = set[str](), list(outputs)
+        while behind:
+            name = behind.pop()
+            if name not in needed:
+                needed.add(name)
+                behind += self.model.made_of.get(name, ())
+        for name in [*outputs, *(name for name in inputs if name not in needed or len(inputs) > 1)]:
             self.model.output(name)
 
     @property
