@@ -37,7 +37,7 @@ PROTOTYPE = {"digits": 45_767, "encoder": 5_952, "mobilenet": 1_094, "resnet": N
 RESULT = Path(__file__).parent / "results" / "engine.json"
 BATCH = 256
 ROUNDS = 15
-SECONDS = 3.0  # for one number, at most about
+SECONDS = 1.5  # for one number, at most about
 _REFERENCE = """
 import sys, time, numpy, tosa_reference_model
 file, images = open(sys.argv[1], "rb").read(), numpy.load(sys.argv[2])

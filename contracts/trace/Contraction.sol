@@ -37,7 +37,8 @@ library Contraction {
     function convolution(Entry entry, uint256 index) internal pure returns (int256 result) {
         entry.requireInputs(3);
         Terms memory terms = termsOf(entry, index);
-        result = Evaluation.value(entry, 2, terms.bias) + sum(entry, terms);
+        result = Evaluation.value(entry, 2, terms.bias);
+        result += sum(entry, terms);
     }
 
     /// @notice MATMUL: inputs N,H,C and N,C,W.

@@ -13,14 +13,16 @@ library Elementwise {
     /// @notice The operators in `Opcode.UNARY`.
     function unary(Entry entry, uint256 index) internal pure returns (int256) {
         entry.requireInputs(1);
-        return map(entry, Evaluation.value(entry, 0, index));
+        int256 x = Evaluation.value(entry, 0, index);
+        return map(entry, x);
     }
 
     /// @notice The operators in `Opcode.BINARY`.
     function binary(Entry entry, uint256 index) internal pure returns (int256) {
         entry.requireInputs(2);
         int256 a = Evaluation.value(entry, 0, broadcast(entry, 0, index));
-        return combine(entry, a, Evaluation.value(entry, 1, broadcast(entry, 1, index)));
+        int256 b = Evaluation.value(entry, 1, broadcast(entry, 1, index));
+        return combine(entry, a, b);
     }
 
     /// @notice SELECT: only the element that is selected is evaluated.

@@ -37,8 +37,9 @@ abstract contract TraceReveals is IVerifier {
         above = uint8(MerkleTree.depthOf(width));
         size = _sizeOf(model, position.slot, witness);
         uint256 chunks = chunksOf(size);
-        if (kind == DemandKind.TensorNodes || kind == DemandKind.InputNodes) _checkNode(position, chunks);
-        else if (position.level > SPAN || position.index >= chunks || position.index % _run(position.level) != 0) {
+        if (kind == DemandKind.TensorNodes || kind == DemandKind.InputNodes) {
+            _checkNode(position, chunks);
+        } else if (position.level > SPAN || position.index >= chunks || position.index % _run(position.level) != 0) {
             _badPosition(position);
         }
     }
