@@ -28,7 +28,6 @@ from tests.support.verdicts import (
     claim_case,
     every_case,
     execution_case,
-    header_case,
     refuse,
     request_case,
     revert_of,
@@ -37,25 +36,6 @@ from tests.support.world import CENT, World
 
 BOND = 25 * UNIT
 KINDS = list(FaultKind)
-
-
-@pytest.fixture
-def model(world: World) -> ModelId:
-    world.payer_ready(world.bob)
-    return world.ready()
-
-
-@pytest.fixture
-def double(world: World, model: ModelId) -> Double:
-    return Double(world)
-
-
-@pytest.fixture
-def case(world: World, model: ModelId) -> Case:
-    """A committed batch whose leaf 1 differs from its header."""
-    case = header_case(world, model)
-    world.commit(case.batch)
-    return case
 
 
 # ---- No fault -------------------------------------------------------------------------------------------

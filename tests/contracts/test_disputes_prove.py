@@ -40,17 +40,6 @@ BOND = 25 * UNIT
 KINDS = list(FaultKind)
 
 
-@pytest.fixture
-def model(world: World) -> ModelId:
-    world.payer_ready(world.bob)
-    return world.ready()
-
-
-@pytest.fixture
-def double(world: World, model: ModelId) -> Double:
-    return Double(world)
-
-
 # ---- A fault of each kind -------------------------------------------------------------------------------
 
 

@@ -45,25 +45,6 @@ BOND = 25 * UNIT
 KINDS = list(FaultKind)
 
 
-@pytest.fixture
-def model(world: World) -> ModelId:
-    world.payer_ready(world.bob)
-    return world.ready()
-
-
-@pytest.fixture
-def double(world: World, model: ModelId) -> Double:
-    return Double(world)
-
-
-@pytest.fixture
-def case(world: World, model: ModelId) -> Case:
-    """A committed batch whose leaf 1 differs from its header."""
-    case = header_case(world, model)
-    world.commit(case.batch)
-    return case
-
-
 # ---- Two faults, twice the same -------------------------------------------------------------------------
 
 

@@ -18,7 +18,6 @@ from onus.protocol import (
     Batch,
     ChallengeStatus,
     FaultKind,
-    ModelId,
     Opening,
 )
 from tests.support.blocks import one_block
@@ -27,7 +26,6 @@ from tests.support.deployment import UNIT
 from tests.support.refusals import around, refused
 from tests.support.verdicts import (
     Case,
-    header_case,
     prove,
     refuse,
     revert_of,
@@ -36,20 +34,6 @@ from tests.support.world import Sealed, World
 
 BOND = 25 * UNIT
 KINDS = list(FaultKind)
-
-
-@pytest.fixture
-def model(world: World) -> ModelId:
-    world.payer_ready(world.bob)
-    return world.ready()
-
-
-@pytest.fixture
-def case(world: World, model: ModelId) -> Case:
-    """A committed batch whose leaf 1 differs from its header."""
-    case = header_case(world, model)
-    world.commit(case.batch)
-    return case
 
 
 # ---- Who gets the reward --------------------------------------------------------------------------------
